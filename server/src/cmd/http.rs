@@ -162,6 +162,13 @@ impl Client {
         self.read_json(&url, self.introduced(request).send(body.to_string()))
     }
 
+    /// `POST` of bytes as they are.
+    pub(crate) fn post_bytes(&self, path: &str, bytes: &[u8]) -> Result<Value> {
+        let url = self.url(path);
+        let request = self.agent.post(&url).content_type("application/octet-stream");
+        self.read_json(&url, self.introduced(request).send(bytes))
+    }
+
     /// `POST` of a JSON document whose answer is read while it comes, however long that takes.
     pub(crate) fn post_streamed(&self, path: &str, body: &Value) -> Result<StreamedBody> {
         let url = self.url(path);

@@ -20,6 +20,7 @@ mod server_at;
 mod shapes;
 mod sql;
 mod stop;
+mod task;
 mod tier;
 mod upgrade;
 
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     Coordinator(server::ServerArgs),
     /// Load files into a datasource, with a progress bar.
     Ingest(ingest::IngestArgs),
+    /// List tasks, as loads are, stop them, or see what became of one.
+    #[command(subcommand)]
+    Task(task::TaskCommand),
     /// Ask statements of SQL: one, those of a file, or a shell.
     Sql(sql::SqlArgs),
     /// See how a cluster is, tell its nodes what to do, or plan for it.
@@ -96,6 +100,7 @@ impl Command {
             Self::Broker(args) => of_role(args, Role::Broker),
             Self::Coordinator(args) => of_role(args, Role::Coordinator),
             Self::Ingest(args) => ingest::run(&args),
+            Self::Task(command) => task::run(&command),
             Self::Sql(args) => sql::run(&args),
             Self::Cluster(command) => cluster::run(&command),
             Self::Tier(command) => tier::run(&command),
@@ -163,7 +168,7 @@ mod tests {
     fn every_command_that_asks_a_server_says_its_exit_codes_and_shows_examples() {
         let line = Command::command();
         let mut asking = 0;
-        for group in ["cluster", "tier", "rules", "datasource", "backup", "upgrade"] {
+        for group in ["cluster", "tier", "rules", "datasource", "task", "backup", "upgrade"] {
             let group = line.find_subcommand(group).unwrap();
             for command in group.get_subcommands().filter(|one| one.get_name() != "simulate") {
                 let help = command.clone().render_long_help().to_string();
@@ -173,6 +178,6 @@ mod tests {
                 asking += 1;
             }
         }
-        assert_eq!(asking, 17);
+        assert_eq!(asking, 20);
     }
 }

@@ -2,13 +2,13 @@
 //! loads of the same files.
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use henge_realtime_node::content_hash;
 use serde_json::{Value, json};
 
 use super::follow::{ETERNITY, time_boundary_of};
+use super::inputs::Source;
 use crate::cmd::http::{Client, path_segment};
 use crate::cmd::output::{counted, say};
 
@@ -77,7 +77,7 @@ pub(super) fn ask(datasource: &str, rows: &str) -> Result<Existing> {
 pub(super) fn check_same_files(
     client: &Client,
     datasource: &str,
-    files: &[PathBuf],
+    files: &[Source],
     existing: Existing,
     forced: bool,
 ) -> Result<()> {
@@ -97,14 +97,14 @@ pub(super) fn check_same_files(
         return Ok(());
     }
     for file in files {
-        let hash = content_hash(file).with_context(|| format!("read {}", file.display()))?;
+        let hash = content_hash(&file.path).with_context(|| format!("read {}", file.name))?;
         if hash.0 == 0 {
             continue;
         }
         let Some(earlier) = tasks.iter().find(|task| has_read(task, &hash)) else { continue };
         let what = format!(
             "{} was loaded into '{datasource}' before, at {} ({}, task {})",
-            file.display(),
+            file.name,
             earlier["createdTime"].as_str().unwrap_or("an unknown time"),
             counted(earlier["progress"]["accepted"].as_u64().unwrap_or(0), "event"),
             earlier["id"].as_str().unwrap_or("unknown"),

@@ -8,8 +8,10 @@ const PLAUSIBLE_MS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
 /// Fewer digits are more likely a year or a count.
 const SHORTEST_TIME: usize = 8;
 
-/// Characters of a value that are shown.
+/// Characters of a value that are kept.
 const OTHER_CHARS: usize = 40;
+/// Values that are kept.
+const OTHERS_KEPT: usize = 500;
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +38,8 @@ impl Kind {
 pub(super) struct Seen {
     values: u64,
     times: u64,
-    /// The first value that is no time, shortened.
-    pub(super) other: Option<String>,
+    /// The first values that are no times as they are, shortened.
+    pub(super) others: Vec<String>,
 }
 
 impl Seen {
@@ -45,8 +47,8 @@ impl Seen {
         self.values += 1;
         let is_time = Kind::of(text) == Kind::Time;
         self.times += u64::from(is_time);
-        if !is_time && self.other.is_none() {
-            self.other = Some(text.chars().take(OTHER_CHARS).collect());
+        if !is_time && self.others.len() < OTHERS_KEPT {
+            self.others.push(text.chars().take(OTHER_CHARS).collect());
         }
     }
 

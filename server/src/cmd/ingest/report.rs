@@ -20,6 +20,18 @@ pub(super) fn print(
     datasource: &str,
     id: &str,
 ) -> io::Result<()> {
+    lines(report, base_url, datasource, id).into_iter().try_for_each(say)
+}
+
+/// The same as lines.
+pub(crate) fn lines(
+    report: &TaskReport,
+    base_url: &str,
+    datasource: &str,
+    id: &str,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut say = |text: String| lines.push(text);
     if let Some(replaced) = &report.replaced {
         say(format!(
             "Replaced: {} with {}{}, {}",
@@ -27,25 +39,25 @@ pub(super) fn print(
             if replaced.is_upper_bound { "at most " } else { "" },
             counted(replaced.rows, "row"),
             replaced.interval
-        ))?;
+        ));
     }
     let refused: u64 = report.refusals.iter().map(|entry| entry.count).sum();
     if refused > 0 {
-        say(format!("REFUSED and not stored: {}", counted(refused, "event")))?;
+        say(format!("REFUSED and not stored: {}", counted(refused, "event")));
         for entry in report.refusals.iter().take(ENTRIES_SHOWN) {
             let column = match entry.column.as_str() {
                 "" => entry.kind.replace('_', " "),
                 column => format!("column '{column}'"),
             };
             let (count, place) = (grouped(entry.count), &entry.place);
-            say(format!("  {column}: {count}; first in {place}: {}", entry.example))?;
+            say(format!("  {column}: {count}; first in {place}: {}", entry.example));
         }
         let letters = format!("/v1/datasources/{}/dead-letters", path_segment(datasource));
-        say(format!("  All of them: curl '{base_url}{letters}'"))?;
+        say(format!("  All of them: curl '{base_url}{letters}'"));
     }
     let (cut, changes): (Vec<_>, Vec<_>) = report.changes.iter().partition(|c| c.cut_to_ms);
     if !changes.is_empty() {
-        say("CHANGED: values that are not stored as they came")?;
+        say("CHANGED: values that are not stored as they came".to_owned());
         for entry in changes.iter().take(ENTRIES_SHOWN) {
             let nulled = match entry.nulled {
                 0 => String::new(),
@@ -58,7 +70,7 @@ pub(super) fn print(
                 entry.place,
                 entry.example,
                 entry.stored
-            ))?;
+            ));
         }
     }
     for entry in cut {
@@ -69,29 +81,29 @@ pub(super) fn print(
             entry.place,
             entry.example,
             entry.stored
-        ))?;
+        ));
     }
     if !report.ignored.is_empty() {
-        say("NOT STORED: fields that the spec does not name")?;
+        say("NOT STORED: fields that the spec does not name".to_owned());
         for entry in report.ignored.iter().take(ENTRIES_SHOWN) {
             let first = match entry.example.as_str() {
                 "" => format!("from {}", entry.place),
                 example => format!("first in {}: {example}", entry.place),
             };
-            say(format!("  field '{}': {}; {first}", entry.field, counted(entry.count, "value")))?;
+            say(format!("  field '{}': {}; {first}", entry.field, counted(entry.count, "value")));
         }
     }
     for note in &report.notes {
-        say(format!("Note: {note}"))?;
+        say(format!("Note: {note}"));
     }
     for warning in &report.warnings {
-        say(format!("WARNING: {warning}"))?;
+        say(format!("WARNING: {warning}"));
     }
     if report.refusals.len().max(report.changes.len()) > ENTRIES_SHOWN {
         let path = format!("/druid/indexer/v1/task/{}/reports", path_segment(id));
-        say(format!("The whole report: curl '{base_url}{path}'"))?;
+        say(format!("The whole report: curl '{base_url}{path}'"));
     }
-    Ok(())
+    lines
 }
 
 /// The columns of a datasource with their types, for people.

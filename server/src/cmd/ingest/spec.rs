@@ -19,8 +19,8 @@ granularitySpec";
 pub(super) struct TaskOptions<'a> {
     /// Goes before the spec's own.
     pub(super) datasource: Option<&'a str>,
-    /// Go before the spec's own input source.
-    pub(super) files: &'a [String],
+    /// Goes before the spec's own.
+    pub(super) input_source: Option<Value>,
     /// What the files look like, where the spec does not say.
     pub(super) format: Option<Value>,
     /// What happens to rows that are there, where the command line says so.
@@ -102,9 +102,8 @@ fn set_datasource(spec: &mut Map<String, Value>, given: Option<&str>) -> Result<
 fn set_input(spec: &mut Map<String, Value>, options: &TaskOptions<'_>) -> Result<()> {
     let io = spec.entry("ioConfig").or_insert_with(|| json!({ "type": TASK_TYPE }));
     let Some(io) = io.as_object_mut() else { bail!("ioConfig must be an object") };
-    if !options.files.is_empty() {
-        let source = json!({ "type": "local", "files": options.files });
-        io.insert("inputSource".to_owned(), source);
+    if let Some(source) = &options.input_source {
+        io.insert("inputSource".to_owned(), source.clone());
         let guess = options.format.clone().unwrap_or_else(|| json!({ "type": "json" }));
         io.entry("inputFormat").or_insert(guess);
     } else if !io.contains_key("inputSource") {
@@ -122,11 +121,13 @@ mod tests {
     use super::*;
 
     const NO_OPTIONS: TaskOptions<'_> =
-        TaskOptions { datasource: None, files: &[], format: None, existing: None };
+        TaskOptions { datasource: None, input_source: None, format: None, existing: None };
 
     fn with_file(spec: Value) -> (Value, String) {
-        let files = ["/data/a.json".to_owned()];
-        task(spec, &TaskOptions { datasource: Some("d"), files: &files, ..NO_OPTIONS }).unwrap()
+        let source = json!({ "type": "local", "files": ["/data/a.json"] });
+        let options =
+            TaskOptions { datasource: Some("d"), input_source: Some(source), ..NO_OPTIONS };
+        task(spec, &options).unwrap()
     }
 
     fn refused(spec: Value) -> String {
