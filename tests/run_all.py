@@ -36,6 +36,7 @@ def main():
         ['handoff_probe.py', '--seconds', '10' if quick else '30'],
         ['old_folders.py'],
         ['grpc_docs.py'],
+        ['csv_zoo.py'],
         ['readme_recipes.py'],
         ['cluster_walk.py'],
         *([] if quick else [['chaos.py', '--minutes', '5'], ['rolling_upgrade.py'], ['tier_drill.py']]),
