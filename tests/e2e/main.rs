@@ -19,6 +19,7 @@ mod formats;
 mod grpc;
 mod handoff;
 mod hostile;
+mod loading;
 mod lost_log;
 mod lost_metadata;
 mod lost_node;

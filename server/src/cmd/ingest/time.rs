@@ -171,9 +171,9 @@ fn likeliest(columns: &[Column]) -> Result<Time> {
 
 /// The columns that are called like times, the likeliest first.
 fn named_like_times(columns: &[Column]) -> impl Iterator<Item = &Column> {
-    TIME_NAMES
-        .iter()
-        .filter_map(|name| columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)))
+    TIME_NAMES.into_iter().filter_map(move |name| {
+        columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    })
 }
 
 /// All columns, those first that are called like times.
