@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use henge_index::DimensionSchema;
-use henge_query::ingest::{DataSchema, FlattenSpec};
+use henge_query::ingest::DataSchema;
 use henge_types::{ChangeReport, ValueRef};
 
 use crate::coerce::{Cell, Cells, Column, Target, coerce};
@@ -40,7 +40,7 @@ pub struct RowParser {
     transforms: Transforms,
     filter: Option<RowFilter>,
     /// Values from within JSON events that are fields.
-    flattening: Option<Flattening>,
+    pub(crate) flattening: Option<Flattening>,
     pub(crate) buffer: EventBuffer,
     pub(crate) cells: Cells,
     values: Vec<ValueRef<'static>>,
@@ -140,11 +140,6 @@ impl RowParser {
         self.limits.now_ms = now_ms;
     }
 
-    /// Makes values from within JSON events fields of their own.
-    pub fn set_flattening(&mut self, spec: &FlattenSpec) {
-        self.flattening = Flattening::new(spec);
-    }
-
     /// Parses a body: JSON objects one after the other, lists of objects, or both. A broken event
     /// is reported to the sink and never stops the rest. When a value widens the type of a
     /// discovered column, the sink is told to forget what it got ([`RowSink::restart`]) and all
@@ -228,12 +223,10 @@ impl RowParser {
         let discover = self.layout.discovers;
         let (table, buffer) = (&mut self.layout.table, &mut self.buffer);
         let read = read_event(&mut scanner, text, table, buffer, &self.limits, discover);
-        let read = read.and_then(|()| match &mut self.flattening {
-            Some(flattening) => {
-                let event = ReadEvent { text, start, end: scanner.at, discover };
-                flattening.apply(&event, table, buffer, &self.limits)
-            }
-            None => Ok(()),
+        let read = read.and_then(|()| {
+            let Some(flattening) = &mut self.flattening else { return Ok(()) };
+            let event = ReadEvent { text, start, end: scanner.at, discover };
+            flattening.apply(&event, table, buffer, &self.limits)
         });
         if let Err(fault) = read {
             frames.recover(start);

@@ -6,6 +6,7 @@ use super::read::{pass, remember, value};
 use super::scan::{FaultKind, Scan, Scanner};
 use crate::fields::{FieldTable, is_no_column};
 use crate::limits::ParseLimits;
+use crate::parser::RowParser;
 use crate::raw::{EventBuffer, Raw, UnknownField};
 
 /// What is done with each event.
@@ -28,9 +29,16 @@ pub(crate) struct ReadEvent<'a> {
     pub(crate) discover: bool,
 }
 
+impl RowParser {
+    /// Makes values from within JSON events fields of their own.
+    pub fn set_flattening(&mut self, spec: &FlattenSpec) {
+        self.flattening = Flattening::new(spec);
+    }
+}
+
 impl Flattening {
     /// `None` when events are taken as they are.
-    pub(crate) fn new(spec: &FlattenSpec) -> Option<Self> {
+    fn new(spec: &FlattenSpec) -> Option<Self> {
         (!spec.is_plain()).then(|| Self { spec: spec.clone(), found: Vec::new() })
     }
 

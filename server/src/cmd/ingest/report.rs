@@ -83,6 +83,18 @@ pub(crate) fn lines(
             entry.stored
         ));
     }
+    remarks(report).into_iter().for_each(&mut say);
+    if report.refusals.len().max(report.changes.len()) > ENTRIES_SHOWN {
+        let path = format!("/druid/indexer/v1/task/{}/reports", path_segment(id));
+        say(format!("The whole report: curl '{base_url}{path}'"));
+    }
+    lines
+}
+
+/// What was left out, decided and odd.
+fn remarks(report: &TaskReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut say = |text: String| lines.push(text);
     if !report.ignored.is_empty() {
         say("NOT STORED: fields that the spec does not name".to_owned());
         for entry in report.ignored.iter().take(ENTRIES_SHOWN) {
@@ -98,10 +110,6 @@ pub(crate) fn lines(
     }
     for warning in &report.warnings {
         say(format!("WARNING: {warning}"));
-    }
-    if report.refusals.len().max(report.changes.len()) > ENTRIES_SHOWN {
-        let path = format!("/druid/indexer/v1/task/{}/reports", path_segment(id));
-        say(format!("The whole report: curl '{base_url}{path}'"));
     }
     lines
 }
