@@ -72,12 +72,17 @@ impl TimesSeen {
     }
 
     /// The finest of hour, day, month, year and all of time whose chunks are few or have many rows;
-    /// `None` without rows.
+    /// `None` without rows. Never coarser than the smallest chunk of what the rows are to replace: with a
+    /// larger one more would go than they replace.
     #[must_use]
-    pub fn choose_chunks(&self) -> Option<ChosenChunks> {
+    pub fn choose_chunks(&self, smallest_replaced: Option<Interval>) -> Option<ChosenChunks> {
         let (first_ms, last_ms) = self.range?;
-        let (name, chunks) = self.choose(Interval { start_ms: first_ms, end_ms: last_ms + 1 });
-        let granularity = Granularity::parse_name(name).unwrap_or(Granularity::All);
+        let span = Interval { start_ms: first_ms, end_ms: last_ms + 1 };
+        let (mut name, mut chunks) = self.choose(span);
+        if let Some(finer) = smallest_replaced.and_then(|there| finer_than(name, there)) {
+            (name, chunks) = (finer, self.chunks_of(finer, span));
+        }
+        let granularity = granularity(name);
         let (first, last) = (format_timestamp(first_ms), format_timestamp(last_ms));
         let about = if name == "hour" { "about " } else { "" };
         let plural = if chunks == 1 { "" } else { "s" };
@@ -106,7 +111,7 @@ impl TimesSeen {
 
     /// Chunks of a size that have rows.
     fn chunks_of(&self, name: &str, span: Interval) -> u64 {
-        let granularity = Granularity::parse_name(name).unwrap_or(Granularity::All);
+        let granularity = granularity(name);
         if self.has_more_days {
             return granularity.bucket_count_estimate(span);
         }
@@ -133,8 +138,33 @@ impl TimesSeen {
     }
 }
 
+fn granularity(name: &str) -> Granularity {
+    Granularity::parse_name(name).unwrap_or(Granularity::All)
+}
+
+/// The coarsest size that cuts a chunk nowhere and is finer than the one named.
+fn finer_than(name: &str, chunk: Interval) -> Option<&'static str> {
+    let is_finer = |other: &Granularity| {
+        let length = |granularity: &Granularity| granularity.bucket(chunk.start_ms).duration_ms();
+        length(other) < length(&granularity(name))
+    };
+    if granularity(name).bucket(chunk.start_ms).duration_ms() <= chunk.duration_ms() {
+        return None;
+    }
+    let fits = |other: &Granularity| {
+        let bucket = other.bucket(chunk.start_ms);
+        bucket.start_ms == chunk.start_ms && bucket.end_ms <= chunk.end_ms
+    };
+    ["year", "month", "day", "hour"].into_iter().find(|other| {
+        let other = granularity(other);
+        is_finer(&other) && fits(&other)
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use henge_types::Interval;
+
     use super::{DAY_MS, TimesSeen};
 
     fn chosen(days: impl Iterator<Item = i64>, rows_a_day: u64) -> String {
@@ -142,7 +172,7 @@ mod tests {
         for day in days {
             times.see_range(day * DAY_MS, day * DAY_MS + 1, rows_a_day);
         }
-        times.choose_chunks().map_or_else(String::new, |chosen| chosen.reason)
+        times.choose_chunks(None).map_or_else(String::new, |chosen| chosen.reason)
     }
 
     #[test]
@@ -169,16 +199,31 @@ mod tests {
         let mut times = TimesSeen::default();
         times.see(0);
         (19_000..19_020).for_each(|day| times.see(day * DAY_MS));
-        let chosen = times.choose_chunks().unwrap();
+        let chosen = times.choose_chunks(None).unwrap();
         assert_eq!(times.rows(), 21);
         assert!(chosen.reason.starts_with("segment granularity 'day' was chosen: 21 time chunks"));
+    }
+
+    #[test]
+    fn what_is_replaced_is_not_replaced_by_more() {
+        let mut times = TimesSeen::default();
+        (0..365).for_each(|day| times.see(day * DAY_MS));
+        let reason = |first: i64, days: i64| {
+            let there = Interval { start_ms: first * DAY_MS, end_ms: (first + days) * DAY_MS };
+            times.choose_chunks(Some(there)).unwrap().reason
+        };
+        assert!(reason(31, 1).contains("'day' was chosen: 365"));
+        assert!(reason(31, 28).contains("'month'"));
+        // A week, from a Thursday on: only days cut it nowhere.
+        assert!(reason(7, 7).contains("'day'"));
+        assert!(reason(0, 365).contains("'month'"));
     }
 
     #[test]
     fn more_days_than_are_told_apart_count_by_their_span() {
         let mut times = TimesSeen::default();
         times.see_range(-300_000 * DAY_MS, 300_000 * DAY_MS, 10);
-        let reason = times.choose_chunks().unwrap().reason;
+        let reason = times.choose_chunks(None).unwrap().reason;
         assert!(reason.contains("'all'"), "{reason}");
     }
 }

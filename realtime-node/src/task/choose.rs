@@ -9,7 +9,7 @@ use henge_ingest::{
 };
 use henge_query::ingest::{DataSchema, DimensionsSpec, TransformSpec};
 use henge_tabular::WantedField;
-use henge_types::ValueRef;
+use henge_types::{Interval, ValueRef};
 
 use super::input::InputRef;
 use super::run::Run;
@@ -58,15 +58,27 @@ impl Run {
                 self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??
             }
         };
+        let replaced = self.smallest_replaced().await?;
         let mut chosen = DataSchema::clone(schema);
         let spec = &mut chosen.granularity_spec;
         spec.is_automatic = false;
-        let reason = times.choose_chunks().map(|found| {
+        let reason = times.choose_chunks(replaced).map(|found| {
             spec.segment_granularity = found.granularity;
             found.reason
         });
         self.task.spec.data_schema.granularity_spec = spec.clone();
         Ok((Arc::new(chosen), reason))
+    }
+
+    /// The smallest time chunk of what is published of the datasource, when the task replaces some of it.
+    async fn smallest_replaced(&self) -> Result<Option<Interval>> {
+        if self.task.spec.io_config.append_to_existing {
+            return Ok(None);
+        }
+        let name = &self.task.spec.data_schema.data_source;
+        let used = self.shared.metadata.used_segments().await?.segments;
+        let own = used.iter().filter(|segment| *segment.id.datasource == **name);
+        Ok(own.map(|segment| segment.id.interval).min_by_key(Interval::duration_ms))
     }
 }
 
