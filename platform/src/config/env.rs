@@ -5,7 +5,7 @@ use crate::storage::{Provider, ProviderOption};
 
 const PREFIX: &str = "HENGE_";
 /// Of those that ask a server: no setting of one, though both may run in one environment.
-const OF_CLIENTS: &[&str] = &["URL"];
+const OF_CLIENTS: &[&str] = &["URL", "BINARY"];
 
 /// Sets what the variables say over what the file says.
 pub(super) fn apply(

@@ -49,6 +49,7 @@ fn errors_name_the_field() {
     assert!(message("", &[("HENGE_CACHE__X", "5")]).contains("there are max_entry_bytes, "));
     // What a client of the server reads is no setting of it.
     assert!(load("", &[("HENGE_URL", "http://localhost:1")]).is_ok());
+    assert!(load("", &[("HENGE_BINARY", "/usr/bin/henge")]).is_ok());
     assert!(message("", &[("HENGE_PORT", "x")]).contains("'x' is not a number"));
     assert!(load("", &[("HENGE_QUERY__STRICT", "true")]).unwrap().query.strict);
     let told = message("", &[("HENGE_QUERY__STRICT", "yes")]);
