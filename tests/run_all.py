@@ -38,6 +38,7 @@ def main():
         ['grpc_docs.py'],
         ['csv_zoo.py'],
         ['readme_recipes.py'],
+        ['getting_started.py'],
         ['python_client.py'],
         ['cluster_walk.py'],
         *([] if quick else [['chaos.py', '--minutes', '5'], ['rolling_upgrade.py'], ['tier_drill.py']]),
