@@ -76,7 +76,7 @@ impl Options {
             sql,
             cache,
             storage,
-            log: LogConfig { filter: _ },
+            log: LogConfig { filter: _, format: _ },
             // `DataFolder` says where the metadata are.
             metadata: _,
         } = config;

@@ -18,8 +18,8 @@ pub use error::ConfigError;
 pub use secret::Secret;
 pub use sections::{
     CacheConfig, ClusterConfig, GrpcConfig, HistoricalConfig, IngestionConfig, LimitsConfig,
-    LogConfig, MemoryConfig, MetadataConfig, QueryConfig, Residency, ServerConfig, SqlConfig,
-    StorageConfig, TierCodec,
+    LogConfig, LogFormat, MemoryConfig, MetadataConfig, QueryConfig, Residency, ServerConfig,
+    SqlConfig, StorageConfig, TierCodec,
 };
 pub use validate::is_loopback;
 

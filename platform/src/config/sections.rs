@@ -420,5 +420,18 @@ section! {
     LogConfig {
         /// What is logged, as in `RUST_LOG`.
         filter: String = "info".into(),
+        /// How lines are written: `text` for people, `json` for programs, an object a line.
+        format: LogFormat = LogFormat::Text,
     }
+}
+
+/// How lines of the log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
 }

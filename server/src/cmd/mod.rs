@@ -2,6 +2,7 @@
 
 mod backup;
 mod cluster;
+mod completions;
 mod config;
 mod datasource;
 mod demo;
@@ -9,6 +10,7 @@ mod demo;
 mod fake_server;
 mod http;
 mod ingest;
+mod man;
 mod metadata;
 mod output;
 mod rules;
@@ -27,7 +29,7 @@ mod upgrade;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use henge_platform::membership::Role;
 
 pub(crate) use output::exit_code_of;
@@ -87,6 +89,10 @@ pub(crate) enum Command {
     /// Check settings.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Print what a shell needs to complete this command line.
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write those of all commands into a folder.
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -112,6 +118,8 @@ impl Command {
             Self::Segment(command) => segment::run(&command),
             Self::Metadata(command) => on_runtime(metadata::run(command)),
             Self::Config(command) => config::run(&command),
+            Self::Completions(args) => completions::run(&args, &mut Self::command()),
+            Self::Man(args) => man::run(&args, Self::command()),
         };
         match outcome {
             // Whoever read the output has seen enough, as with `| head`.
@@ -154,8 +162,6 @@ fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> 
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Args;
-use henge_platform::config::ServerConfig;
+use clap::{Args, ValueEnum};
+use henge_platform::config::{LogFormat, ServerConfig};
 use henge_platform::membership::Role;
 use henge_platform::telemetry::init_logging;
 
@@ -44,6 +44,25 @@ pub(crate) struct ServerArgs {
     /// Log filter, for example `info` or `henge_broker=debug`.
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// How lines of the log are written: for people, or as a JSON object each.
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<Format>,
+}
+
+/// How lines of the log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
 }
 
 /// Runs until Ctrl-C or SIGTERM.
@@ -53,10 +72,11 @@ pub(crate) async fn run(args: ServerArgs) -> Result<ExitCode> {
     config.data_dir = args.data_dir.unwrap_or(config.data_dir);
     config.port = args.port.unwrap_or(config.port);
     config.log.filter = args.log.unwrap_or(config.log.filter);
+    config.log.format = args.log_format.map_or(config.log.format, LogFormat::from);
     config.cluster.roles = args.roles.unwrap_or(config.cluster.roles);
     config.cluster.node = args.node.unwrap_or(config.cluster.node);
     config.validate()?;
-    init_logging(&config.log.filter, false).context("start logging")?;
+    init_logging(&config.log).context("start logging")?;
     let mut stop = StopSignals::listen()?;
     let mut starting = Box::pin(henge_server::start(&config, args.config.as_deref()));
     let running = tokio::select! {

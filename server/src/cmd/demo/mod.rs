@@ -80,7 +80,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
             Some(directory)
         }
     };
-    init_logging(&config.log.filter, false).context("start logging")?;
+    init_logging(&config.log).context("start logging")?;
     let mut signals = StopSignals::listen()?;
     let running = henge_server::start(&config, None)
         .await
