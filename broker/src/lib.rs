@@ -12,6 +12,7 @@ mod error;
 mod execute;
 mod finish;
 mod gather;
+mod holdings;
 mod known_columns;
 mod late;
 mod links;
@@ -49,6 +50,7 @@ pub use api::{
 };
 pub use error::{BrokerError, Result};
 pub use execute::QueryResponse;
+pub use holdings::Holding;
 pub use links::ClusterLinks;
 pub use options::BrokerOptions;
 pub use profile::show_cache;

@@ -161,6 +161,9 @@ pub(crate) const QUERY_TYPES: [&str; 8] = [
     "dataSourceMetadata",
 ];
 
+/// How a query that was read ends, as labels.
+const OUTCOMES: [&str; 3] = ["success", "failed", "refused"];
+
 /// The name of a query's type.
 pub(crate) fn type_name(query: &Query) -> &'static str {
     QUERY_TYPES[type_index(query)]
@@ -184,9 +187,10 @@ pub(crate) fn type_index(query: &Query) -> usize {
 #[derive(Debug)]
 pub(crate) struct QueryMetrics {
     times: Vec<Histogram>,
-    success: Counter,
-    failed: Counter,
-    refused: Counter,
+    /// By type, then as [`OUTCOMES`].
+    outcomes: Vec<[Counter; 3]>,
+    /// What was sent as a query and is none, whatever it says its type is.
+    pub(crate) invalid: Counter,
     scanned: Counter,
     cached: Counter,
     pruned: Counter,
@@ -206,8 +210,10 @@ impl QueryMetrics {
             let labels = [("type", *name)];
             metrics.histogram("henge_query_seconds", "Time of answered queries.", &labels)
         };
-        let queries =
-            |outcome| metrics.counter("henge_queries_total", "Queries.", &[("outcome", outcome)]);
+        let queries = |name: &str, outcome: &str| {
+            let labels = [("type", name), ("outcome", outcome)];
+            metrics.counter("henge_queries_total", "Queries.", &labels)
+        };
         let segments = |how| {
             metrics.counter("henge_query_segments_total", "Segments of queries.", &[("how", how)])
         };
@@ -217,9 +223,11 @@ impl QueryMetrics {
         };
         Self {
             times: QUERY_TYPES.iter().map(time).collect(),
-            success: queries("success"),
-            failed: queries("failed"),
-            refused: queries("refused"),
+            outcomes: QUERY_TYPES
+                .iter()
+                .map(|name| OUTCOMES.map(|outcome| queries(name, outcome)))
+                .collect(),
+            invalid: queries("unknown", "invalid"),
             scanned: segments("scanned"),
             cached: segments("cached"),
             pruned: segments("pruned"),
@@ -262,14 +270,15 @@ impl QueryMetrics {
     }
 
     pub(crate) fn count(&self, query: &Query, profile: &Profile, outcome: Outcome) {
+        let index = type_index(query);
+        let [success, failed, refused] = &self.outcomes[index];
         match outcome {
             Outcome::Success => {
-                self.success.add(1);
-                let total = Duration::from_micros(profile.total_micros);
-                self.times[type_index(query)].observe(total);
+                success.add(1);
+                self.times[index].observe(Duration::from_micros(profile.total_micros));
             }
-            Outcome::Failed => self.failed.add(1),
-            Outcome::Refused => self.refused.add(1),
+            Outcome::Failed => failed.add(1),
+            Outcome::Refused => refused.add(1),
         }
         self.scanned.add(profile.segments_scanned);
         self.cached.add(profile.segments_cached);

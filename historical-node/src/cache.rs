@@ -137,6 +137,18 @@ impl SegmentCache {
         }
     }
 
+    /// Bytes set aside now.
+    #[must_use]
+    pub(crate) fn used_bytes(&self) -> u64 {
+        *self.used_bytes.lock()
+    }
+
+    /// The most bytes that can be.
+    #[must_use]
+    pub(crate) fn capacity_bytes(&self) -> u64 {
+        self.capacity_bytes
+    }
+
     /// Sets bytes aside.
     ///
     /// # Errors

@@ -76,6 +76,14 @@ impl HistoricalNode {
         metrics.gauge("henge_segments_locked_bytes", help, &[], move || {
             serving.pins.as_ref().map_or(0, Pins::locked_bytes)
         });
+        let serving = Arc::clone(&self.serving);
+        let help = "Bytes of segment files on the disk, those that are being fetched included.";
+        metrics.gauge("henge_segment_cache_bytes", help, &[], move || serving.cache.used_bytes());
+        let serving = Arc::clone(&self.serving);
+        let help = "The most bytes of them.";
+        metrics.gauge("henge_segment_cache_limit_bytes", help, &[], move || {
+            serving.cache.capacity_bytes()
+        });
         let disk = Arc::clone(&self.disk);
         let help = "1 while the disk of the segment cache does not answer.";
         metrics.gauge("henge_disk_hangs", help, &[], move || disk.trouble().is_some().into());

@@ -29,6 +29,7 @@ mod shown;
 mod sql;
 mod start;
 mod status;
+mod welcome;
 
 pub use deep_storage::open_existing_deep_storage;
 pub use formats::Formats;

@@ -20,6 +20,7 @@ use crate::nodes;
 use crate::options::Options;
 use crate::roles::Roles;
 use crate::status;
+use crate::welcome;
 
 /// Where a process stands among others.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,7 @@ pub(crate) fn of(
     let Around { company, front, own_url, grpc } = around;
     let alone = nodes::alone(&options.node, ground.incarnation, own_url, grpc);
     let mut router = status::router(options, ground, roles)
+        .merge(welcome::router(options, roles))
         .merge(nodes::router(company, alone))
         .merge(loaded::router(roles, company, &options.node.name));
     if roles.broker.is_some() || options.node.roles.contains(&Role::Coordinator) {

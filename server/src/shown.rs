@@ -16,8 +16,13 @@ use crate::cluster::Company;
 pub(crate) use ingestion::ingestion;
 pub(crate) use process::process;
 
-/// What a start cut off the logs may have been acknowledged: it is shown as long as it is kept.
-pub(crate) fn log_damage(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
+/// How large logs are. What a start cut off them may have been acknowledged: it is shown as long as it is kept.
+pub(crate) fn logs(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
+    let help = "Bytes of the write-ahead log, by datasource.";
+    let node = Arc::clone(realtime);
+    metrics.gauge_by("henge_wal_bytes", help, ["datasource"], move || {
+        node.log_bytes().into_iter().map(|(name, bytes)| ([name], bytes)).collect()
+    });
     let help = "Bytes of damaged or unfinished last writes that the start cut off the logs.";
     let node = Arc::clone(realtime);
     metrics.gauge("henge_wal_torn_bytes", help, &[], move || node.log_damage().0);
@@ -32,6 +37,12 @@ pub(crate) fn backlog(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
     let node = Arc::clone(realtime);
     let waiting = move || node.backlogs().iter().map(|(_, backlog)| backlog.waiting as u64).sum();
     metrics.gauge("henge_handoff_waiting", help, &[], waiting);
+    let help = "Bytes of pushes that the log keeps for them, by datasource.";
+    let node = Arc::clone(realtime);
+    metrics.gauge_by("henge_handoff_waiting_bytes", help, ["datasource"], move || {
+        let backlogs = node.backlogs().into_iter();
+        backlogs.map(|(name, backlog)| ([name], backlog.waiting_bytes)).collect()
+    });
     let help = "Datasources whose hand-off fails; GET /v1/datasources/{name} says why.";
     let node = Arc::clone(realtime);
     let failing = move || node.backlogs().iter().filter(|(_, b)| b.failing > 0).count() as u64;

@@ -89,9 +89,15 @@ fn h_108_metrics_have_fixed_names_and_no_text_of_clients() {
     let mut hostile = query(&json!({"lane": "evil\"} 1\nx", "queryId": "evil"}));
     hostile["dataSource"] = "evil".into();
     assert_eq!(server.query(&hostile, &[]).0, 200);
+    hostile["queryType"] = "evil".into();
+    assert_eq!(server.query(&hostile, &[]).0, 400);
     let text = server.text("/metrics");
     for name in [
-        "henge_queries_total{outcome=\"success\"}",
+        "henge_queries_total{type=\"timeseries\",outcome=\"success\"}",
+        "henge_queries_total{type=\"timeseries\",outcome=\"refused\"} 0",
+        "henge_queries_total{type=\"unknown\",outcome=\"invalid\"} 1",
+        "henge_segment_cache_bytes ",
+        "henge_wal_bytes{datasource=",
         "henge_query_seconds_bucket{type=\"timeseries\",le=\"0.001\"}",
         "henge_cache_hits_total{cache=\"segment\"}",
         "henge_cache_misses_total{cache=\"result\"}",

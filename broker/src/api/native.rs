@@ -71,7 +71,12 @@ pub(super) struct Asked {
 /// # Errors
 /// When it is none, or is refused for what is to be told of it.
 pub(super) async fn ask(broker: &Broker, body: Bytes) -> Result<Asked, DruidError> {
-    let (query, remarks, held) = parse(broker, body).await?;
+    let parsed = parse(broker, body).await;
+    let is_none = |class| matches!(class, ErrorClass::InvalidInput | ErrorClass::Unsupported);
+    if parsed.as_ref().is_err_and(|error| is_none(error.class())) {
+        broker.metrics.invalid.add(1);
+    }
+    let (query, remarks, held) = parsed?;
     // What is not known yet is not to be warned of.
     broker.readiness.check()?;
     let warnings = warnings(broker, &query, remarks).await?;

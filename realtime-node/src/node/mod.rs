@@ -63,6 +63,14 @@ impl RealtimeNode {
         })
     }
 
+    /// Bytes of the files of logs, by datasource.
+    #[must_use]
+    pub fn log_bytes(&self) -> Vec<(String, u64)> {
+        let datasources = self.datasources.read();
+        let size = |datasource: &PushDatasource| datasource.wal.wal.size_bytes();
+        datasources.iter().map(|(name, datasource)| (name.clone(), size(datasource))).collect()
+    }
+
     /// What waits to be handed off, by datasource.
     #[must_use]
     pub fn backlogs(&self) -> Vec<(String, BacklogStatus)> {

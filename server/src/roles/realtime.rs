@@ -40,7 +40,7 @@ pub(super) async fn start(
         }
         started => started.context("start ingestion")?,
     };
-    shown::log_damage(&ground.metrics, &node);
+    shown::logs(&ground.metrics, &node);
     shown::backlog(&ground.metrics, &node);
     shown::ingestion(&ground.metrics, &node);
     Ok(node)
