@@ -39,6 +39,7 @@ def main():
         ['csv_zoo.py'],
         ['readme_recipes.py'],
         ['getting_started.py'],
+        ['migrating.py'],
         ['python_client.py'],
         ['cluster_walk.py'],
         *([] if quick else [['chaos.py', '--minutes', '5'], ['rolling_upgrade.py'], ['tier_drill.py']]),
