@@ -1,11 +1,13 @@
 //! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids | proto`), the
-//! measurements (`cargo xtask bench-peers | bench-dial`) and a cluster to try things on (`cargo xtask cluster`).
+//! measurements (`cargo xtask bench-peers | bench-dial`), a cluster to try things on (`cargo xtask cluster`) and
+//! what is handed out (`cargo xtask dist`).
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to run")]
 
 mod bench_dial;
 mod bench_peers;
 mod cluster;
 mod coverage_ids;
+mod dist;
 mod files;
 mod layers;
 mod proto;
@@ -24,6 +26,8 @@ usage: cargo xtask <command>
   coverage-ids  fail when docs/requirements.md does not list the tests that quote each id; `--write` writes it
   proto         write what the definitions in proto/ give, after checking their style and that clients can go on;
                 `--check` compares instead
+  dist          a release program without its debug information, that beside it, manual pages and completions;
+                `dist --help` lists options
   bench-peers   time Henge beside DuckDB, ClickHouse and DataFusion; `bench-peers --help` lists options
   bench-dial    time Henge under limits of memory, in each form of its segments; `bench-dial --help` lists options
   cluster       a whole cluster on this machine: `up`, `status`, `down`; `cluster --help` lists options";
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "coverage-ids" => coverage_ids::run(std::env::args().skip(2)),
         "proto" => proto::run(std::env::args().skip(2)),
+        "dist" => dist::run(std::env::args().skip(2)),
         "cluster" => cluster::run(std::env::args().skip(2)),
         "bench-dial" => bench_dial::run(std::env::args().skip(2)),
         "bench-peers" => bench_peers::run(std::env::args().skip(2)),
