@@ -28,6 +28,7 @@ mod merging;
 mod nodes;
 mod postgres;
 mod projections;
+mod reference;
 mod replaces;
 mod replay;
 mod row_order;

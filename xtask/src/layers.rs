@@ -120,7 +120,7 @@ const OUTER: [Layer; 9] = [
     // Asked of nodes over gRPC, the law of execution holds as well.
     Layer { package: "henge-broker", allowed: BROKER, in_tests: &[ORACLE] },
     layer("henge-coordinator", COORDINATOR),
-    layer("xtask", &[]),
+    layer("xtask", &[QUERY]),
 ];
 const UNRESTRICTED: [&str; 4] =
     ["henge-server", "henge-tests", "henge-simulation", "henge-benches"];

@@ -1,4 +1,4 @@
-//! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids | proto`), the
+//! What cargo does not do for the workspace: checks (`cargo xtask layers | tidy | coverage-ids | docs-queries | proto`), the
 //! measurements (`cargo xtask bench-peers | bench-dial`), a cluster to try things on (`cargo xtask cluster`) and
 //! what is handed out (`cargo xtask dist`).
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to run")]
@@ -8,6 +8,7 @@ mod bench_peers;
 mod cluster;
 mod coverage_ids;
 mod dist;
+mod docs_queries;
 mod files;
 mod layers;
 mod proto;
@@ -26,6 +27,7 @@ usage: cargo xtask <command>
   coverage-ids  fail when docs/requirements.md does not list the tests that quote each id; `--write` writes it
   proto         write what the definitions in proto/ give, after checking their style and that clients can go on;
                 `--check` compares instead
+  docs-queries  write docs/queries.md from what the parser does; `--check` compares instead
   dist          a release program without its debug information, that beside it, manual pages and completions;
                 `dist --help` lists options
   bench-peers   time Henge beside DuckDB, ClickHouse and DataFusion; `bench-peers --help` lists options
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "coverage-ids" => coverage_ids::run(std::env::args().skip(2)),
         "proto" => proto::run(std::env::args().skip(2)),
+        "docs-queries" => docs_queries::run(std::env::args().skip(2)),
         "dist" => dist::run(std::env::args().skip(2)),
         "cluster" => cluster::run(std::env::args().skip(2)),
         "bench-dial" => bench_dial::run(std::env::args().skip(2)),

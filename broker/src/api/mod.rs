@@ -9,6 +9,7 @@ mod flight_sql;
 mod grpc;
 mod lookups;
 mod native;
+mod schema;
 mod sql;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub fn router(broker: Arc<Broker>) -> Router {
         .route("/druid/v2/datasources/{name}", get(datasources::columns))
         .route("/druid/v2/datasources/{name}/dimensions", get(datasources::dimensions))
         .route("/druid/v2/datasources/{name}/metrics", get(datasources::metrics))
+        .route("/v1/schema/query", get(schema::of_queries))
         .route("/druid/v1/lookups/introspect", get(lookups::names))
         .route("/druid/v1/lookups/introspect/{name}", get(lookups::map))
         .route("/druid/v1/lookups/introspect/{name}/{part}", get(lookups::part))

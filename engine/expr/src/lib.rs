@@ -25,6 +25,7 @@ pub mod number;
 mod operators;
 mod parser;
 mod pieces;
+pub mod reference;
 mod time;
 mod types;
 pub mod value;

@@ -26,6 +26,7 @@ mod node;
 mod parse;
 pub mod post_aggregator;
 pub mod query;
+pub mod reference;
 mod references;
 mod suggest;
 mod unread;

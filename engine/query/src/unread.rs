@@ -65,6 +65,11 @@ impl Reads {
         }
     }
 
+    /// The names that an object was asked for, in their order.
+    pub(crate) fn names_of(&self, object: &Value) -> Vec<String> {
+        self.names.borrow().get(&address(object)).cloned().unwrap_or_default()
+    }
+
     /// What is to be said of fields that nothing read.
     ///
     /// # Errors

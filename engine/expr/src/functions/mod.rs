@@ -179,25 +179,25 @@ const fn of_first(
     scalar(name, min, max, returns, Build::OfFirst(prepare))
 }
 
+/// All functions, by subject.
+pub(crate) const TABLES: [(&str, &[Function]); 12] = [
+    ("General", general::FUNCTIONS),
+    ("JSON", json::FUNCTIONS),
+    ("Lookups", lookup::FUNCTIONS),
+    ("Text", string::FUNCTIONS),
+    ("Templates", string_format::FUNCTIONS),
+    ("Regular expressions", pattern::FUNCTIONS),
+    ("Numbers", math::FUNCTIONS),
+    ("Bits", bitwise::FUNCTIONS),
+    ("Time", time::FUNCTIONS),
+    ("Arrays", array::FUNCTIONS),
+    ("Several values", multi_value::FUNCTIONS),
+    ("Addresses", network::FUNCTIONS),
+];
+
 /// Finds a function by its name in lower case.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
-    [
-        general::FUNCTIONS,
-        json::FUNCTIONS,
-        lookup::FUNCTIONS,
-        string::FUNCTIONS,
-        string_format::FUNCTIONS,
-        pattern::FUNCTIONS,
-        math::FUNCTIONS,
-        bitwise::FUNCTIONS,
-        time::FUNCTIONS,
-        array::FUNCTIONS,
-        multi_value::FUNCTIONS,
-        network::FUNCTIONS,
-    ]
-    .into_iter()
-    .flatten()
-    .find(|function| function.name == name)
+    TABLES.into_iter().flat_map(|(_, table)| table).find(|function| function.name == name)
 }
 
 /// True for a call whose result is an array for certain.

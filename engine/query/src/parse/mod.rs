@@ -154,6 +154,19 @@ fn read_document(
     Ok((query, warnings))
 }
 
+/// The query, and the names of fields that were looked for in the object at `pointer`: for the reference.
+pub(crate) fn observed(
+    document: &Value,
+    pointer: &str,
+    lookups: Option<Arc<dyn Lookups>>,
+) -> Result<(Query, Vec<String>)> {
+    let budget = Budget::watching().with_lookups(lookups);
+    let query = read(&Node::root(document, &budget)?)?;
+    query.validate()?;
+    let looked_at = budget.reads().zip(document.pointer(pointer));
+    Ok((query, looked_at.map(|(reads, object)| reads.names_of(object)).unwrap_or_default()))
+}
+
 /// Reads a query, the document's or one within it. What it says in another way than by virtual columns
 /// becomes virtual columns of its own.
 fn read(root: &Node<'_>) -> Result<Query> {
