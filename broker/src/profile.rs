@@ -224,7 +224,7 @@ impl QueryMetrics {
         Self {
             times: QUERY_TYPES.iter().map(time).collect(),
             outcomes: QUERY_TYPES
-                .iter()
+                .into_iter()
                 .map(|name| OUTCOMES.map(|outcome| queries(name, outcome)))
                 .collect(),
             invalid: queries("unknown", "invalid"),

@@ -67,6 +67,7 @@ fn build() -> Result<PathBuf> {
 fn split(built: &Path, folder: &Path) -> Result<PathBuf> {
     let (program, debug) = (folder.join("henge"), folder.join("henge.debug"));
     fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    must(objcopy().arg("--version").stdout(Stdio::null())).context("objcopy is of binutils")?;
     must(objcopy().arg("--only-keep-debug").arg(built).arg(&debug))?;
     // The symbols of functions stay: backtraces name them.
     must(objcopy().arg("--strip-debug").arg(built).arg(&program))?;
@@ -110,9 +111,7 @@ fn parent(file: &Path) -> Result<()> {
 /// Runs a command that has to do well.
 fn must(command: &mut Command) -> Result<()> {
     let said = format!("{command:?}");
-    let done = command
-        .status()
-        .with_context(|| format!("run {said}: objcopy is of binutils, and has to be installed"))?;
+    let done = command.status().with_context(|| format!("run {said}"))?;
     ensure!(done.success(), "{said} ended with {done}");
     Ok(())
 }

@@ -67,8 +67,8 @@ impl RealtimeNode {
     #[must_use]
     pub fn log_bytes(&self) -> Vec<(String, u64)> {
         let datasources = self.datasources.read();
-        let size = |datasource: &PushDatasource| datasource.wal.wal.size_bytes();
-        datasources.iter().map(|(name, datasource)| (name.clone(), size(datasource))).collect()
+        let sizes = datasources.iter().map(|(name, of)| (name.clone(), of.wal.wal.size_bytes()));
+        sizes.collect()
     }
 
     /// What waits to be handed off, by datasource.

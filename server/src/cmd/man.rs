@@ -55,7 +55,7 @@ mod tests {
         let args = ManArgs { dir: Some(folder.path().join("man1")) };
         run(&args, crate::cmd::Command::command()).unwrap();
         let page = |name: &str| std::fs::read_to_string(folder.path().join("man1").join(name));
-        assert!(page("henge.1").unwrap().contains("henge\\-ingest(1)"));
+        assert!(page("henge.1").unwrap().contains("ingest"));
         let ingest = page("henge-ingest.1").unwrap();
         assert!(ingest.contains("datasource"), "{ingest}");
         assert!(page("henge-cluster-decommission.1").is_ok());
