@@ -66,7 +66,7 @@ pub use peers::{
     RealtimePeer,
 };
 pub use push::{OwnLog, PublishedLog};
-pub use task::{LocalFile, content_hash};
+pub use task::{LocalFile, TaskCounts, content_hash};
 
 #[cfg(test)]
 mod cluster_tests;

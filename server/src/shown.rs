@@ -13,7 +13,7 @@ use henge_realtime_node::{HandoffFailure, RealtimeNode};
 
 use crate::cluster::Company;
 
-pub(crate) use ingestion::ingestion;
+pub(crate) use ingestion::{ingestion, tasks};
 pub(crate) use process::process;
 
 /// How large logs are. What a start cut off them may have been acknowledged: it is shown as long as it is kept.

@@ -98,6 +98,8 @@ fn h_108_metrics_have_fixed_names_and_no_text_of_clients() {
         "henge_queries_total{type=\"unknown\",outcome=\"invalid\"} 1",
         "henge_segment_cache_bytes ",
         "henge_wal_bytes{datasource=",
+        "henge_tasks{state=\"running\"} 0",
+        "henge_tasks_ended_total{outcome=\"success\"} 0",
         "henge_query_seconds_bucket{type=\"timeseries\",le=\"0.001\"}",
         "henge_cache_hits_total{cache=\"segment\"}",
         "henge_cache_misses_total{cache=\"result\"}",

@@ -34,7 +34,7 @@ use crate::ingest::handoff::BacklogStatus;
 use crate::peers::CopyId;
 use crate::push::PushDatasource;
 use crate::shared::Shared;
-use crate::task::TaskQueue;
+use crate::task::{TaskCounts, TaskQueue};
 use take_over::Begun;
 
 /// The realtime role.
@@ -69,6 +69,12 @@ impl RealtimeNode {
         let datasources = self.datasources.read();
         let sizes = datasources.iter().map(|(name, of)| (name.clone(), of.wal.wal.size_bytes()));
         sizes.collect()
+    }
+
+    /// How many batch tasks wait and run, and how many ended since the start.
+    #[must_use]
+    pub fn task_counts(&self) -> TaskCounts {
+        self.tasks.counts()
     }
 
     /// What waits to be handed off, by datasource.

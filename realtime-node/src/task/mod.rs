@@ -5,6 +5,7 @@ mod choose;
 mod chunks;
 mod compact;
 mod content;
+mod counts;
 mod file;
 mod gaps;
 mod input;
@@ -31,6 +32,7 @@ use henge_platform::metadata::TaskProgress;
 use parking_lot::Mutex;
 
 pub use content::content_hash;
+pub use counts::TaskCounts;
 pub use file::LocalFile;
 pub(crate) use queue::PARSED_FACTOR;
 pub(crate) use queue::TaskQueue;

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use super::ProgressBoard;
 use super::any_task::AnyTask;
+use super::counts::TaskCounts;
 use super::stop::Stop;
 use super::uploads;
 use crate::error::{RealtimeError, Result};
@@ -44,6 +45,8 @@ struct State {
     waiting: VecDeque<String>,
     /// The one at work.
     running: HashMap<String, Stop>,
+    /// Of those that ended; what waits and runs is above.
+    ended: TaskCounts,
 }
 
 impl TaskQueue {
@@ -241,6 +244,13 @@ impl TaskQueue {
         Ok(records)
     }
 
+    /// How many there are, and how many ended since the start of the process.
+    pub(crate) fn counts(&self) -> TaskCounts {
+        let state = self.state.lock();
+        let (waiting, running) = (state.waiting.len() as u64, state.running.len() as u64);
+        TaskCounts { waiting, running, ..state.ended }
+    }
+
     /// A spec may have megabytes, most of them inline data: it is parsed on a CPU thread.
     async fn parse(&self, json: Bytes) -> Result<(AnyTask, String)> {
         let _parsed = self.shared.requests.charge(json.len().saturating_mul(PARSED_FACTOR))?;
@@ -354,6 +364,7 @@ impl TaskQueue {
     async fn record_end(&self, id: &str, update: &TaskUpdate) -> Result<(), MetadataError> {
         self.shared.metadata.update_task(id, update).await?;
         self.progress.lock().remove(id);
+        self.state.lock().ended.end(update.status);
         if let Err(error) = self.shared.metadata.prune_tasks(KEPT).await {
             tracing::warn!(%error, "failed to forget old tasks, will try again");
         }

@@ -43,5 +43,6 @@ pub(super) async fn start(
     shown::logs(&ground.metrics, &node);
     shown::backlog(&ground.metrics, &node);
     shown::ingestion(&ground.metrics, &node);
+    shown::tasks(&ground.metrics, &node);
     Ok(node)
 }

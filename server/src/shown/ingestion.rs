@@ -3,10 +3,25 @@
 use std::sync::Arc;
 
 use henge_platform::telemetry::Metrics;
-use henge_realtime_node::{Ingested, RealtimeNode};
+use henge_realtime_node::{Ingested, RealtimeNode, TaskCounts};
 
 /// What is shown of it.
 type Shown = fn(&Ingested) -> u64;
+
+/// Batch tasks of this node: what there is to do, and what became of the others since its start.
+pub(crate) fn tasks(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
+    let by = |counted: fn(TaskCounts) -> [(&'static str, u64); 2]| {
+        let node = Arc::clone(realtime);
+        move || {
+            let counted = counted(node.task_counts());
+            counted.map(|(label, count)| ([label.to_owned()], count)).to_vec()
+        }
+    };
+    let there = by(|of| [("waiting", of.waiting), ("running", of.running)]);
+    metrics.gauge_by("henge_tasks", "Batch tasks that wait and run.", ["state"], there);
+    let ended = by(|of| [("success", of.succeeded), ("failed", of.failed)]);
+    metrics.counter_by("henge_tasks_ended_total", "Batch tasks that ended.", ["outcome"], ended);
+}
 
 /// Events by datasource, since the start of the process. Batch tasks tell of theirs in their reports.
 pub(crate) fn ingestion(metrics: &Metrics, realtime: &Arc<RealtimeNode>) {
