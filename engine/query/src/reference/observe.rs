@@ -159,7 +159,7 @@ fn without(example: &Value, name: &str) -> Value {
 /// The query, and the names that the parser looked for in the example.
 fn read(words: &Words, example: &Value) -> Result<(Query, Vec<String>)> {
     let document = document(words, example);
-    observed(&document, &words.pointer, Some(Arc::clone(&*LOOKUPS)))
+    observed(&document, &words.pointer, Some(LOOKUPS.clone()))
 }
 
 /// The lookup that examples name.
