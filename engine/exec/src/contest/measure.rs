@@ -1,6 +1,6 @@
 //! The values that groups are ranked by, as they are added up.
 
-use henge_vector::{Array, Column, optional};
+use henge_vector::{Column, optional};
 
 use crate::ranking::Number;
 

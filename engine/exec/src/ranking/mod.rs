@@ -163,7 +163,7 @@ fn above_a_value(query: &GroupByQuery) -> Option<(usize, bool, Wanted)> {
         // Rounded, which the margin of doubles makes good.
         (true, Literal::Long(value)) => Number::Double(*value as f64),
         (true, Literal::Double(value)) if value.is_finite() => Number::Double(*value),
-        (_, Literal::Long(_) | Literal::Double(_) | Literal::String(_)) => return None,
+        (_, Literal::Double(_) | Literal::String(_)) => return None,
     };
     Some((aggregator, false, Wanted::From(value)))
 }
