@@ -22,9 +22,8 @@ fn prices(source: &Value, granularity: &str) -> Value {
 
 /// A row a month, from 1990 on.
 fn months(years: i32) -> String {
-    let rows = (0..12 * years).map(|month| {
-        format!("{}-{:02}-01,{month}\n", 1990 + month / 12, month % 12 + 1)
-    });
+    let rows = (0..12 * years)
+        .map(|month| format!("{}-{:02}-01,{month}\n", 1990 + month / 12, month % 12 + 1));
     format!("day,price\n{}", rows.collect::<String>())
 }
 
@@ -66,7 +65,8 @@ fn what_there_is_is_listed_dropped_by_interval_and_pushed_into() {
     let (status, dropped) = server.call("DELETE", &format!("{path}?interval=1990/1991"), &[], b"");
     assert_eq!((status, &dropped["droppedSegments"]), (200, &json!(1)), "{dropped}");
     assert_eq!(listed(&server, "prices")["rows"], 24);
-    let (status, misspelt) = server.call("DELETE", &format!("{path}?intervall=1990/1991"), &[], b"");
+    let (status, misspelt) =
+        server.call("DELETE", &format!("{path}?intervall=1990/1991"), &[], b"");
     assert_eq!(status, 400, "{misspelt}");
     let (status, pushed) = server.push("prices", br#"{"day":"1995-01-01","price":7}"#);
     assert_eq!((status, &pushed["accepted"]), (200, &json!(1)), "{pushed}");
@@ -108,21 +108,24 @@ fn files_that_are_sent_in_parts_are_loaded_and_gone_afterwards() {
 fn values_from_within_nested_events_are_columns() {
     let server = TestServer::start();
     let data = r#"{"at":"2024-01-01","user":{"id":7,"tags":["x","y"]},"items":[{"n":1},{"n":2}]}"#;
-    let status = run(&server, &json!({ "type": "index_parallel", "spec": {
-        "dataSchema": {
-            "dataSource": "nested",
-            "timestampSpec": { "column": "at", "format": "auto" },
-            "dimensionsSpec": { "dimensions": ["user_id", "tags", "ns"] },
-            "granularitySpec": { "segmentGranularity": "day", "rollup": false },
-        },
-        "ioConfig": { "type": "index_parallel",
-            "inputSource": { "type": "inline", "data": data },
-            "inputFormat": { "type": "json", "flattenSpec": { "useFieldDiscovery": true, "fields": [
-                { "type": "path", "name": "user_id", "expr": "$.user.id" },
-                { "type": "jq", "name": "tags", "expr": ".user.tags" },
-                { "type": "path", "name": "ns", "expr": "$.items[*].n" },
-            ] } } },
-    }}));
+    let status = run(
+        &server,
+        &json!({ "type": "index_parallel", "spec": {
+            "dataSchema": {
+                "dataSource": "nested",
+                "timestampSpec": { "column": "at", "format": "auto" },
+                "dimensionsSpec": { "dimensions": ["user_id", "tags", "ns"] },
+                "granularitySpec": { "segmentGranularity": "day", "rollup": false },
+            },
+            "ioConfig": { "type": "index_parallel",
+                "inputSource": { "type": "inline", "data": data },
+                "inputFormat": { "type": "json", "flattenSpec": { "useFieldDiscovery": true, "fields": [
+                    { "type": "path", "name": "user_id", "expr": "$.user.id" },
+                    { "type": "jq", "name": "tags", "expr": ".user.tags" },
+                    { "type": "path", "name": "ns", "expr": "$.items[*].n" },
+                ] } } },
+        }}),
+    );
     assert_eq!(status["statusCode"], "SUCCESS", "{status}");
     while server.count("nested") != 1 {
         std::thread::yield_now();
