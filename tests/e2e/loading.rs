@@ -57,9 +57,8 @@ fn what_there_is_is_listed_dropped_by_interval_and_pushed_into() {
     let inline = json!({ "type": "inline", "data": months(3) });
     assert_eq!(run(&server, &prices(&inline, "year"))["statusCode"], "SUCCESS");
     let found = listed(&server, "prices");
-    assert_eq!((&found["rows"], &found["segments"], &found["state"]), {
-        (&json!(36), &json!(3), &json!("loaded"))
-    });
+    let told = json!([found["rows"], found["segments"], found["state"]]);
+    assert_eq!(told, json!([36, 3, "loaded"]));
     assert_eq!(found["minTime"], "1990-01-01T00:00:00.000Z");
     let path = "/v1/datasources/prices";
     let (status, dropped) = server.call("DELETE", &format!("{path}?interval=1990/1991"), &[], b"");

@@ -25,6 +25,7 @@ fn server() -> TestServer {
     server
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made in place by `json!`")]
 fn answer(server: &TestServer, text: &str, context: Value) -> (u16, Value) {
     let request = json!({"query": text, "context": context, "resultFormat": "array"});
     let (status, _, answer) = server.sql(&request, &[]);

@@ -34,13 +34,17 @@ fn read(type_name: &str, text: &str) -> std::result::Result<Arc<[u8]>, String> {
     };
     let value = value_of(&pair["rhs"]);
     Ok(match value_type {
-        ValueType::Long => bytes(time_ms, value.as_long()),
-        ValueType::Float => bytes(time_ms, value.as_double().map(henge_types::narrow::to_float)),
-        ValueType::Double => bytes(time_ms, value.as_double()),
-        ValueType::String => bytes::<Arc<str>>(time_ms, value.as_text().as_deref().map(Arc::from)),
+        ValueType::Long => bytes(time_ms, value.as_long().as_ref()),
+        ValueType::Float => {
+            bytes(time_ms, value.as_double().map(henge_types::narrow::to_float).as_ref())
+        }
+        ValueType::Double => bytes(time_ms, value.as_double().as_ref()),
+        ValueType::String => {
+            bytes::<Arc<str>>(time_ms, value.as_text().as_deref().map(Arc::from).as_ref())
+        }
     })
 }
 
-fn bytes<V: PairValue>(time_ms: i64, value: Option<V>) -> Arc<[u8]> {
-    pair_to_bytes(time_ms, value.as_ref()).into()
+fn bytes<V: PairValue>(time_ms: i64, value: Option<&V>) -> Arc<[u8]> {
+    pair_to_bytes(time_ms, value).into()
 }

@@ -3,6 +3,8 @@
 //! `cargo run --release -p henge-sql --example sql_planning` over statements as dashboards send them;
 //! `-- "SELECT …"` over others. The datasource is `t`, its columns `__time`, `d0` to `d19` (text) and `m0` to `m19`.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that reports")]
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 

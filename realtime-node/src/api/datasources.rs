@@ -94,10 +94,10 @@ impl Published {
 fn listed(taking_pushes: &[String], used: &[PublishedSegment]) -> Vec<Value> {
     let mut timelines: BTreeMap<&str, Timeline<&PublishedSegment>> = BTreeMap::new();
     for name in taking_pushes {
-        timelines.entry(name).or_insert_with(Timeline::new);
+        timelines.entry(name).or_default();
     }
     for segment in used {
-        let timeline = timelines.entry(&segment.id.datasource).or_insert_with(Timeline::new);
+        let timeline = timelines.entry(&segment.id.datasource).or_default();
         timeline.add(segment.id.clone(), segment.shard_spec, segment);
     }
     let entry = |(name, timeline): (&str, Timeline<&PublishedSegment>)| {

@@ -19,14 +19,14 @@ const WIDE: DataType = DataType::Decimal128(38, 0);
 /// The sum of one group or frame.
 pub(super) fn accumulator(
     sum: &AggregateUDF,
-    args: AccumulatorArgs<'_>,
+    args: &AccumulatorArgs<'_>,
     is_sliding: bool,
 ) -> Result<Box<dyn Accumulator>> {
     let fields = [wide_field(args.expr_fields.first())];
     let args = AccumulatorArgs {
         return_field: wide_field(Some(&args.return_field)),
         expr_fields: &fields,
-        ..args
+        ..args.clone()
     };
     let inner = match is_sliding {
         true => sum.create_sliding_accumulator(args)?,
@@ -38,24 +38,27 @@ pub(super) fn accumulator(
 /// The sums of many groups.
 pub(super) fn groups_accumulator(
     sum: &AggregateUDF,
-    args: AccumulatorArgs<'_>,
+    args: &AccumulatorArgs<'_>,
 ) -> Result<Box<dyn GroupsAccumulator>> {
     let fields = [wide_field(args.expr_fields.first())];
     let args = AccumulatorArgs {
         return_field: wide_field(Some(&args.return_field)),
         expr_fields: &fields,
-        ..args
+        ..args.clone()
     };
     Ok(Box::new(LongSums { inner: sum.create_groups_accumulator(args)? }))
 }
 
 /// What partial sums are kept as.
-pub(super) fn state_fields(sum: &AggregateUDF, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+pub(super) fn state_fields(
+    sum: &AggregateUDF,
+    args: &StateFieldsArgs<'_>,
+) -> Result<Vec<FieldRef>> {
     let fields = [wide_field(args.input_fields.first())];
     sum.state_fields(StateFieldsArgs {
         return_field: wide_field(Some(&args.return_field)),
         input_fields: &fields,
-        ..args
+        ..*args
     })
 }
 

@@ -73,14 +73,14 @@ impl AggregateUDFImpl for Widened {
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         if self.sums_longs(args.return_type()) {
-            return long_sum::accumulator(&self.inner, args, false);
+            return long_sum::accumulator(&self.inner, &args, false);
         }
         self.inner.accumulator(args)
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         if self.sums_longs(args.return_type()) {
-            return long_sum::state_fields(&self.inner, args);
+            return long_sum::state_fields(&self.inner, &args);
         }
         self.inner.state_fields(args)
     }
@@ -94,7 +94,7 @@ impl AggregateUDFImpl for Widened {
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
         if self.sums_longs(args.return_type()) {
-            return long_sum::groups_accumulator(&self.inner, args);
+            return long_sum::groups_accumulator(&self.inner, &args);
         }
         self.inner.create_groups_accumulator(args)
     }
@@ -105,7 +105,7 @@ impl AggregateUDFImpl for Widened {
     ) -> Result<Box<dyn Accumulator>> {
         // Of distinct values DataFusion slides over BIGINT only.
         if self.sums_longs(args.return_type()) && !args.is_distinct {
-            return long_sum::accumulator(&self.inner, args, true);
+            return long_sum::accumulator(&self.inner, &args, true);
         }
         self.inner.create_sliding_accumulator(args)
     }

@@ -10,6 +10,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 
@@ -27,7 +28,9 @@ pub(super) fn settled(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionP
         let sort = child.as_ref().filter(|_| is_window);
         let sort = sort.and_then(|child| child.downcast_ref::<SortExec>());
         match sort.filter(|sort| sort.fetch().is_none() && gives_groups(sort.input())) {
-            Some(sort) => plan.with_new_children(vec![by_all(sort)]).map(Transformed::yes),
+            Some(sort) => {
+                replace_children_if_necessary(plan, vec![by_all(sort)]).map(Transformed::yes)
+            }
             None => Ok(Transformed::no(plan)),
         }
     })?;

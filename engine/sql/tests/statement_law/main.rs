@@ -39,12 +39,7 @@ struct Asked {
 impl Asked {
     fn over(seed: u64) -> Self {
         let world = Arc::new(World::drawn(seed));
-        let options = SqlOptions {
-            memory_bytes: 1 << 28,
-            spill_folder: None,
-            cached_plans: 0,
-            partitions: 2,
-        };
+        let options = SqlOptions { memory_bytes: 1 << 28, partitions: 2, ..SqlOptions::default() };
         let engine = SqlEngine::new(Arc::clone(&world) as _, world, options);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { engine, runtime }

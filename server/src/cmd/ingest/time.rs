@@ -265,7 +265,7 @@ mod tests {
     fn the_command_line_decides() {
         let column = column("a", false, &["01/02/2024"]);
         let hints = TimeHints { column: Some("a"), format: Some("dd/MM/yyyy"), constant: None };
-        assert_eq!(chosen(&[column.clone()], hints).unwrap(), pair("a", "dd/MM/yyyy"));
+        assert_eq!(chosen(std::slice::from_ref(&column), hints).unwrap(), pair("a", "dd/MM/yyyy"));
         let hints = TimeHints { constant: Some("2024-01-01"), ..TimeHints::default() };
         let time = Time::choose(&[column], hints).unwrap();
         assert!(time.decided().contains("every row gets the time 2024-01-01"));
