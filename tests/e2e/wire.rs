@@ -223,7 +223,6 @@ fn h_74_h_103_h_105_orders_of_other_servers_and_of_operators_change_nothing() {
         ("POST", "/druid/indexer/v1/action", json!({ "action": { "type": "segmentNuke" } })),
         ("POST", "/druid/worker/v1/chat/x", json!({})),
         ("POST", "/druid/indexer/v1/datasources/d/markUnused", eternity),
-        ("DELETE", "/v1/datasources/d", json!(null)),
     ] {
         let (status, answer) = server.call(method, path, &[], body.to_string().as_bytes());
         assert!(matches!(status, 404 | 405 | 501), "{method} {path}: {status} {answer}");

@@ -72,6 +72,14 @@ pub(crate) fn top_n() -> impl Strategy<Value = Value> {
     )
 }
 
+/// The output of a dimension, which a filtered one has of what it filters.
+fn output_name(dimension: &Value) -> Value {
+    match &dimension["delegate"] {
+        Value::Null => dimension["outputName"].clone(),
+        delegate => delegate["outputName"].clone(),
+    }
+}
+
 pub(crate) fn group_by() -> impl Strategy<Value = Value> {
     let dimensions = subsequence(all_dimensions(), 0..=3).prop_shuffle();
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
@@ -81,7 +89,7 @@ pub(crate) fn group_by() -> impl Strategy<Value = Value> {
         |(mut query, granularity, dimensions, (aggregations, posts), having, limit, flags)| {
             query["queryType"] = json!("groupBy");
             query["granularity"] = granularity;
-            let names: Vec<Value> = dimensions.iter().map(|d| d["outputName"].clone()).collect();
+            let names: Vec<Value> = dimensions.iter().map(output_name).collect();
             query["dimensions"] = json!(dimensions);
             query["aggregations"] = aggregations;
             query["postAggregations"] = posts;

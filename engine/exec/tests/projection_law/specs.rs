@@ -119,6 +119,7 @@ fn is_storable(aggregator: &Value) -> bool {
         "doubleMean",
         "variance",
         "expression",
+        "grouping",
     ];
     !refused.iter().any(|end| kind.ends_with(end))
 }

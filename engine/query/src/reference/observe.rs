@@ -61,7 +61,7 @@ impl TypeWords {
 pub(super) fn known_types(words: &Words) -> Option<Vec<String>> {
     let unknown = json!({ type_field(words): NO_TYPE, "name": "n" });
     let told = read(words, &unknown).err()?.to_string();
-    let (_, list) = told.split_once("known: ")?;
+    let (_, list) = told.split_once("; known: ")?;
     let list = list.split(';').next().unwrap_or_default();
     words.types.keys().all(|names| !names.is_empty()).then_some(())?;
     Some(list.split(", ").map(str::to_owned).collect())

@@ -181,20 +181,3 @@ fn h_86_very_many_columns_cost_an_error() {
     let text = format!("SELECT {}", vec!["1"; 10_000].join(", "));
     assert_eq!(rewritten_in(None, &text, Vec::new()).unwrap_err().class, ErrorClass::ResourceLimit);
 }
-
-#[test]
-fn h_86_names_that_double_are_refused_before_they_are_written_out() {
-    let doubling = |lines: usize| {
-        let line = |n: usize| format!("c{n} AS (SELECT a.x FROM c{0} a, c{0} b)", n - 1);
-        let more: Vec<String> = (1..lines).map(line).collect();
-        format!(
-            "WITH c0 AS (SELECT 1 AS x), {} SELECT count(*) FROM c{}",
-            more.join(", "),
-            lines - 1
-        )
-    };
-    rewritten(&doubling(6));
-    let error = rewritten_in(None, &doubling(40), Vec::new()).unwrap_err();
-    assert_eq!(error.class, ErrorClass::ResourceLimit);
-    assert!(error.message.contains("at most 1000"), "{error}");
-}

@@ -57,8 +57,8 @@ impl Size {
             ControlFlow::Break(error) => Err(error),
             ControlFlow::Continue(()) => {
                 let whole = walk.open.pop().unwrap_or_default().below;
-                // Each body is planned, too, whoever reads it.
-                let carried = whole.carried.saturating_add(walk.defined);
+                // Each body is planned, too, whoever reads it; those that it reads are there already.
+                let carried = whole.carried.max(walk.defined);
                 let whole = Self { carried, ..whole };
                 whole.check(limits)?;
                 Ok(whole)
@@ -220,7 +220,7 @@ impl Walk<'_> {
         let size = self.open.pop().unwrap_or_default().size();
         size.check(self.limits)?;
         if let Some(name) = self.bodies.remove(&address(query)) {
-            self.defined = self.defined.saturating_add(size.carried);
+            self.defined = self.defined.max(size.carried);
             let known = self.names.get(&name).copied().unwrap_or_default();
             self.names.insert(name, known.or(size));
         } else if let Some(frame) = self.frame() {

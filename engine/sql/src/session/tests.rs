@@ -237,8 +237,16 @@ async fn h_79_h_80_long_chains_and_lists_are_planned() {
     engine.run(request(&list)).await.unwrap();
 }
 
-#[tokio::test]
-async fn h_79_conditions_that_the_planner_puts_together_are_not_too_deep() {
+/// On a stack as large as that of the threads that plan.
+#[test]
+fn h_79_conditions_that_the_planner_puts_together_are_not_too_deep() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let run = move || runtime.block_on(conditions_that_the_planner_puts_together());
+    let thread = std::thread::Builder::new().stack_size(16 << 20).spawn(run);
+    thread.unwrap().join().unwrap();
+}
+
+async fn conditions_that_the_planner_puts_together() {
     let (_, engine) = engine(0);
     let terms: Vec<String> = (0..1_900).map(|term| format!("MOD(n, 2000) <> {term}")).collect();
     let chain = terms.join(" AND ");

@@ -143,7 +143,9 @@ fn times_are_written_in_a_format_and_a_zone() {
                 (ExprValue::Null, None),
             ],
         );
-        let query = over("__time", &function);
+        let query =
+            grouped(&json!({"type": "extraction", "dimension": "__time", "outputName": "o",
+                                    "extractionFn": function}));
         assert_eq!(computed(&query, "__time", &instant).as_text().as_deref(), Some(expected));
     }
     // Digits alone are milliseconds then, and no year.
