@@ -600,7 +600,7 @@ def tasks_queued_and_stopped(scratch):
     must(status == 200, f'shutdown: {status} {answer}')
     box.server.kill()
     client = box.start()
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while client.must('GET', '/druid/indexer/v1/tasks?state=running') or client.must('GET', '/druid/indexer/v1/tasks?state=pending'):
         must(time.monotonic() < end, 'queued tasks did not end')
         time.sleep(0.2)

@@ -67,7 +67,7 @@ def henge(server, client, number, case, path):
         return ('right (says what to do)' if done.returncode == 1 else f'exit code {done.returncode}'), printed
     if done.returncode != case.get('exit', 0):
         return f'exit code {done.returncode}', printed
-    answer = client.query({'queryType': 'scan', 'dataSource': datasource, 'intervals': ['0000/3000'],
+    answer = client.query({'queryType': 'scan', 'dataSource': datasource, 'intervals': ['0001/3000'],
                            'resultFormat': 'list'})
     events = [event for block in answer for event in block['events']]
     found_times = sorted(event.pop('__time') for event in events)

@@ -73,11 +73,16 @@ class Test:
         self.client = harness.Client(self.server.url)
 
     def push(self, count, batch=500, may_be_refused=False):
-        """Pushes; with `may_be_refused` until the log takes no more. What is refused is not stored."""
+        """Pushes; with `may_be_refused` until the log takes no more. What is refused is not stored, and sent again."""
+        end = time.monotonic() + DEADLINE_SECONDS
         for _ in range(count):
             start = self.acknowledged
             rows = [{'t': START_MS + (start + i) * 977 % (3 * DAY_MS), 'n': start + i} for i in range(batch)]
-            status, reply = self.client.call('POST', '/v1/datasources/events/events', '\n'.join(map(json.dumps, rows)).encode())
+            body = '\n'.join(map(json.dumps, rows)).encode()
+            status, reply = self.client.call('POST', '/v1/datasources/events/events', body)
+            while status == 429 and not may_be_refused and time.monotonic() < end:
+                time.sleep(0.05)
+                status, reply = self.client.call('POST', '/v1/datasources/events/events', body)
             if status == 429 and may_be_refused:
                 return
             if status != 200 or reply['accepted'] != batch:
