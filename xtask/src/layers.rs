@@ -76,7 +76,7 @@ const ENGINE: [Layer; 18] = [
         package: SQL,
         allowed: &[TYPES, EXPR, QUERY, SKETCH],
         // DataFusion runs on tokio, so that its tests need a runtime.
-        in_tests: &[SEGMENT, INDEX, INGEST, EXEC, ANSWER, "tokio"],
+        in_tests: &[SEGMENT, INDEX, INGEST, EXEC, INLINE, ANSWER, "tokio"],
     },
     layer(ORACLE, &[TYPES, EXPR, QUERY]),
     layer(PLACEMENT, &[TYPES]),

@@ -72,14 +72,6 @@ pub(crate) fn top_n() -> impl Strategy<Value = Value> {
     )
 }
 
-/// The output of a dimension, which a filtered one has of what it filters.
-fn output_name(dimension: &Value) -> Value {
-    match &dimension["delegate"] {
-        Value::Null => dimension["outputName"].clone(),
-        delegate => delegate["outputName"].clone(),
-    }
-}
-
 pub(crate) fn group_by() -> impl Strategy<Value = Value> {
     let dimensions = subsequence(all_dimensions(), 0..=3).prop_shuffle();
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
@@ -89,7 +81,7 @@ pub(crate) fn group_by() -> impl Strategy<Value = Value> {
         |(mut query, granularity, dimensions, (aggregations, posts), having, limit, flags)| {
             query["queryType"] = json!("groupBy");
             query["granularity"] = granularity;
-            let names: Vec<Value> = dimensions.iter().map(output_name).collect();
+            let names: Vec<Value> = dimensions.iter().map(|d| d.pointer("/delegate/outputName").unwrap_or(&d["outputName"]).clone()).collect();
             query["dimensions"] = json!(dimensions);
             query["aggregations"] = aggregations;
             query["postAggregations"] = posts;
@@ -260,12 +252,9 @@ fn all_dimensions() -> Vec<Value> {
         spec
     };
     let listed = |delegate: Value, values: Value, allowed: bool| json!({"type": "listFiltered", "delegate": delegate, "values": values, "isWhitelist": allowed});
-    let upper = json!({"type": "cascade", "extractionFns": [
-        {"type": "regex", "expr": "^(.)[0-9b]"}, {"type": "upper"}]});
-    let looked_up = json!({"type": "lookup", "lookup": {"type": "map", "map": {"a": "x", "": "none"}},
-                           "replaceMissingValueWith": "other"});
-    let weekday = json!({"type": "timeFormat", "format": "EEE HH", "timeZone": "America/Los_Angeles",
-                         "granularity": "six_hour"});
+    let upper = json!({"type": "cascade", "extractionFns": [ {"type": "regex", "expr": "^(.)[0-9b]"}, {"type": "upper"}]});
+    let looked_up = json!({"type": "lookup", "lookup": {"type": "map", "map": {"a": "x", "": "none"}}, "replaceMissingValueWith": "other"});
+    let weekday = json!({"type": "timeFormat", "format": "EEE HH", "timeZone": "America/Los_Angeles", "granularity": "six_hour"});
     vec![
         extracted("m", "dxm", upper),
         extracted("s", "dxs", looked_up),
