@@ -50,8 +50,10 @@ impl Planning {
         let worker = Worker { wanted: Arc::clone(&waiter.0), _place: place };
         let (sender, outcome) = oneshot::channel();
         let _task = self.threads.spawn(async move {
-            let _worker = worker;
-            let _ = sender.send(work());
+            let outcome = work();
+            // Before anybody knows of the outcome, lest it counts as given up meanwhile.
+            drop(worker);
+            let _ = sender.send(outcome);
         });
         outcome.await.map_err(|_| lost())?
     }

@@ -410,16 +410,11 @@ fn numeric_aggregation() -> impl Strategy<Value = Value> + Clone {
         select(vec!["l + 1", "5 - 2 * l", "lm + 3", "lm * -4 - 1", "__time - 7", "l - l"])
             .prop_map(|text| json!({"type": "longSum", "name": "x", "expression": text}));
     // Variances with infinities are NaN or infinite by the order of rows (Druid), so these read none.
-    let fields = |kind| match kind {
-        "doubleMean" => select(vec!["dm", "fm", "lm", "s", "absent"]),
-        _ => select(vec!["lm", "s", "absent"]),
-    };
+    let measured = |kind| if kind == "doubleMean" { ["dm", "fm"] } else { ["lm", "lm"] };
+    let fields = move |kind| select([&measured(kind)[..], &["lm", "s", "absent"]].concat());
     let moments =
         select(vec![("doubleMean", "sample"), ("variance", "sample"), ("variance", "population")])
-            .prop_flat_map(move |(kind, estimator)| (Just((kind, estimator)), fields(kind)))
-            .prop_map(|((kind, estimator), field)| {
-                json!({"type": kind, "name": "x", "fieldName": field, "estimator": estimator})
-            });
+            .prop_flat_map(move |(kind, estimator)| fields(kind).prop_map(move |field| json!({"type": kind, "name": "x", "fieldName": field, "estimator": estimator})));
     let plain = prop_oneof![
         1 => moments,
         6 => simple,
