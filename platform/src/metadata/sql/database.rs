@@ -49,7 +49,9 @@ pub(in crate::metadata) enum Access {
     Snapshot,
     /// Reads and writes, after all that wrote before and before all that write after.
     Write,
-    /// As `Write`, and whoever follows the segments is told.
+    /// As `Write`, and whoever follows segments and documents is told ([`MetadataStore::commits`]).
+    ///
+    /// [`MetadataStore::commits`]: crate::metadata::MetadataStore::commits
     WriteObserved,
 }
 
