@@ -1,8 +1,9 @@
-"""The shape of answers: buckets, time boundaries, columns of the result, flags and paths (A-4, A-5, A-19, A-21, A-22)."""
+"""The shape of answers: buckets, time boundaries, columns of the result, flags and paths (A-4, A-5, A-19, A-21 to A-23)."""
 HOURS = [{'t': f'2024-01-01T{hour:02d}:30:00Z', 'k': 'a' if hour % 2 else 'b', 'v': hour} for hour in range(12)]
 COUNT = [{'type': 'count', 'name': 'n'}]
 TWO = ['2024-01-01T01:00Z/2024-01-01T02:00Z', '2024-01-01T05:00Z/2024-01-01T06:00Z']
 V = {'dimensions': [{'type': 'long', 'name': 'v'}]}
+NUMBERS = {'dimensions': ['k', {'type': 'long', 'name': 'l'}, {'type': 'float', 'name': 'f'}]}
 
 
 def at(hour, n=1):
@@ -19,6 +20,12 @@ def boundary(first, last):
 
 def having(flt, granularity='day'):
     return {'queryType': 'groupBy', 'granularity': granularity, 'dimensions': ['k'], 'aggregations': COUNT, 'having': flt}
+
+
+def beside_numbers(text, other):
+    """Groups by what an expression gives and by a column as a number."""
+    return {'queryType': 'groupBy', 'granularity': 'all', 'aggregations': COUNT, 'virtualColumns': [{'type': 'expression', 'name': 'x', 'expression': text, 'outputType': 'STRING'}],
+            'dimensions': ['x', {'type': 'default', 'dimension': other, 'outputName': other, 'outputType': 'FLOAT' if other == 'f' else 'LONG'}]}
 
 
 CASES = [
@@ -54,6 +61,12 @@ CASES = [
               {'query': having({'type': 'dimSelector', 'dimension': 'k', 'value': 'b'}), 'expect': [{'k': 'b', 'n': 1}]}]},
     {'id': 'A-21', 'title': 'statements that run as tasks are named as not built', 'steps': [
         ('refused', {'method': 'POST', 'path': path, 'body': {'query': 'SELECT 1'}, 'status': 501, 'says': 'statements'}) for path in ('/druid/v2/sql/task', '/druid/v2/sql/statements')]},
+    {'id': 'A-23', 'title': 'computed lists stand beside keys that are numbers', 'schema': NUMBERS, 'rows': [{'t': '2024-01-01T00:30:00Z', 'k': 'x', 'l': -3}],
+     'asks': [{'query': beside_numbers(text, other), 'expect': [dict(values, n=1) for values in expected]} for text, other, expected in (
+         ('filter((v) -> v != 0, l)', 'f', [{'x': '-3', 'f': None}]),
+         ('filter((v) -> v != 0, l)', 'l', [{'x': '-3', 'l': -3}]),
+         ("filter((v) -> v != 'y', k)", 'l', [{'x': 'x', 'l': -3}]),
+         ('array_append(array(l), 5)', 'f', [{'x': '-3', 'f': None}, {'x': '5', 'f': None}]))]},
     {'id': 'A-22', 'title': 'serializeDateTimeAsLong gives numbers', 'schema': V, 'rows': HOURS[:2],
      'asks': [{'query': {'queryType': 'timeseries', 'granularity': 'day', 'aggregations': COUNT, 'context': {'serializeDateTimeAsLong': True}}, 'expect': [[1704067200000, {'n': 2}]]}]},
 ]

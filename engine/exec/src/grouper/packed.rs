@@ -2,10 +2,9 @@
 //! table for each dimension's numbers and one more for their ids.
 
 use henge_scan::{
-    Dimension, DimensionIds, GroupIds, KeyScope, LoadedBlock, NumberPart, PackedKeys, PartIds,
-    Result, Selection, Window, bits_of_ids,
+    Dimension, DimensionIds, ExecError, GroupIds, KeyScope, LoadedBlock, NumberPart, PackedKeys,
+    PartIds, Result, Selection, Window, bits_of_ids,
 };
-use henge_segment::NULL_ID;
 use henge_vector::Column;
 
 /// Bits of ids whose number is not known before.
@@ -90,7 +89,8 @@ impl PackedSpace {
                     }
                     DimensionIds::Rows(ids) => put_ids(keys, at, PartIds::Rows(ids), selection),
                     DimensionIds::Lists { .. } => {
-                        put_ids(keys, at, PartIds::Constant(NULL_ID), selection);
+                        let message = "a dimension of packed keys has several values in a row";
+                        return Err(ExecError::Internal(message.to_owned()));
                     }
                 },
             }

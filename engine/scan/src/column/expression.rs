@@ -68,6 +68,16 @@ impl<'a> ExpressionSource<'a> {
         })
     }
 
+    /// True when a row may have several results.
+    pub(crate) fn gives_lists(&self) -> bool {
+        !self.is_scalar
+            || self.inputs.iter().any(|input| match input {
+                Source::String(column) => column.is_multi_value(),
+                Source::Expression(inner) => inner.gives_lists(),
+                _ => false,
+            })
+    }
+
     /// The declared type.
     pub fn output_type(&self) -> Option<ValueType> {
         self.output_type

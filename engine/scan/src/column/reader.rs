@@ -179,6 +179,12 @@ impl<'a> ExpressionReader<'a> {
         self.source.reads_lists() || self.nested.iter().flatten().any(|inner| nested(inner))
     }
 
+    /// True when a row may have several results.
+    pub(crate) fn gives_lists(&self) -> bool {
+        let nested = |inner: &Nested<'_>| inner.reader.gives_lists();
+        self.source.gives_lists() || self.nested.iter().flatten().any(|inner| nested(inner))
+    }
+
     /// Calls `visit` with the value of each selected row of a window.
     pub fn for_each(
         &mut self,

@@ -186,7 +186,7 @@ impl<'a> Dimension<'a> {
         match &self.kind {
             Kind::Dictionary { column, .. } => column.is_multi_value(),
             Kind::Mapped { multi, .. } => *multi,
-            Kind::Computed { reader, .. } => reader.reads_lists(),
+            Kind::Computed { reader, .. } => reader.gives_lists(),
             Kind::Null | Kind::DirectLongs { .. } | Kind::Numbers { .. } => false,
         }
     }
