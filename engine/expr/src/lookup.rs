@@ -27,8 +27,7 @@ impl PartialEq for Lookup {
 impl Eq for Lookup {}
 
 impl Lookup {
-    /// What a key of no characters maps to is also what null maps to. `fingerprint` is a hash of the
-    /// content: it stands for it in the keys of caches.
+    /// `fingerprint` is a hash of the content: it stands for it in the keys of caches.
     #[must_use]
     pub fn new(name: &str, values: HashMap<Box<str>, Box<str>>, fingerprint: u128) -> Self {
         Self { name: name.to_owned(), values, fingerprint }
@@ -40,10 +39,10 @@ impl Lookup {
         Self { name, ..self }
     }
 
-    /// What a key maps to.
+    /// What a key maps to. Null is no key: it maps to nothing, also where a key of no characters is.
     #[must_use]
     pub fn get(&self, key: Option<&str>) -> Option<&str> {
-        self.values.get(key.unwrap_or_default()).map(AsRef::as_ref)
+        self.values.get(key?).map(AsRef::as_ref)
     }
 
     /// Keys and what they map to, in no order.

@@ -172,6 +172,19 @@ fn cascades_apply_one_function_after_another() {
     assert_eq!(again.base().virtual_columns[0].expression.names().len(), 1);
 }
 
+/// What null maps to is what was said of missing values, also where a key of no characters is.
+#[test]
+fn null_is_no_key_of_a_lookup() {
+    let mut function = json!({"type": "lookup", "lookup": {"type": "map", "map": {"": "empty", "a": "b"}},
+        "replaceMissingValueWith": "other"});
+    let of_all = [("a", "b"), ("", "empty"), ("c", "other")];
+    let mut cases: Vec<_> = of_all.map(|(key, value)| (key.into(), Some(value))).to_vec();
+    cases.push((ExprValue::Null, Some("other")));
+    assert_made(&function, &cases);
+    function.as_object_mut().unwrap().remove("replaceMissingValueWith");
+    assert_made(&function, &[("".into(), Some("empty")), (ExprValue::Null, None)]);
+}
+
 #[test]
 fn cascades_cannot_grow_without_bound() {
     let functions: Vec<Value> =
