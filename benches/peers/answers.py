@@ -17,7 +17,7 @@ ESCAPES = {'t': '\t', 'n': '\n', 'r': '\r', '0': '\0', 'b': '\b', 'f': '\f'}
 def rows_of(engine, entry, answer):
     """Rows as lists of the engine's own values."""
     return {'duck': lambda: answer, 'ch': lambda: clickhouse_rows(answer), 'df': lambda: arrow_rows(answer),
-            'henge': lambda: henge_rows(entry, answer)}[engine]()
+            'henge': lambda: henge_rows(entry, answer), 'sql': lambda: json.loads(answer)}[engine]()
 
 
 def clickhouse_rows(text):

@@ -2,12 +2,13 @@
 """Times Henge and its peers on a list of queries in one run, and compares the answers with DuckDB's.
 
     DATA=DIR compare.py [--engines duck,ch,df] [--henge URL] [--context JSON] [--only PREFIX] [--n 5] [--cache]
-                        [--queries FILE.py] [--out FILE.json]
+                        [--sql] [--queries FILE.py] [--out FILE.json]
 
 Each figure is the median of N warm runs in milliseconds. `ratio` is (Henge + 1 ms) / (fastest peer + 1 ms): Henge
 alone answers through HTTP and JSON. Henge's caches are off unless --cache. Answers agree when the sums of every
 aggregation over all rows do, to 1e-9, or to 3 % for sketches; a list may ask for whole rows of all engines instead
 (answers.py), and may have questions that Henge cannot be asked: the peers are timed on them all the same.
+With --sql Henge is asked in SQL too: `over native` is (SQL - 0.3 ms) / native.
 """
 import argparse
 import importlib.util
@@ -20,6 +21,7 @@ import time
 import answers
 import engines
 
+STATEMENT_MS = 0.3
 SKETCHES = ('HLLSketchBuild', 'HLLSketchMerge', 'cardinality', 'thetaSketch')
 
 
@@ -37,6 +39,8 @@ def main():
         print(f'# {name} ready in {time.time() - started:.1f}s', flush=True)
     if options.henge:
         runners['henge'] = engines.henge(options.henge, options.context, options.cache)
+    if options.henge and options.sql:
+        runners['sql'] = engines.henge_sql(options.henge, options.context, options.cache)
     medians, differing = {}, 0
     for entry in entries:
         times, given = measure(entry, runners, options.n)
@@ -58,6 +62,7 @@ def arguments():
     parser.add_argument('--only', default='')
     parser.add_argument('--n', type=int, default=5)
     parser.add_argument('--cache', action='store_true')
+    parser.add_argument('--sql', action='store_true')
     parser.add_argument('--queries', default=os.path.join(engines.HERE, 'queries.py'))
     parser.add_argument('--out')
     return parser.parse_args()
@@ -90,10 +95,15 @@ def measure(entry, runners, repeats):
     return times, given
 
 
-def ratio(times):
+def ratio(times, asked='henge'):
     """Henge to the fastest peer, if both answered."""
-    peers = [time for name, time in times.items() if name != 'henge' and time]
-    return (times['henge'] + 1) / (min(peers) + 1) if times.get('henge') and peers else None
+    peers = [time for name, time in times.items() if name not in ('henge', 'sql') and time]
+    return (times[asked] + 1) / (min(peers) + 1) if times.get(asked) and peers else None
+
+
+def over_native(times):
+    """What SQL takes beside the native query, if both answered."""
+    return max(times['sql'] - STATEMENT_MS, 0.01) / times['henge'] if times.get('sql') and times.get('henge') else None
 
 
 def describe(entry, times, given):
@@ -101,9 +111,11 @@ def describe(entry, times, given):
     found, differs = ratio(times), False
     if found:
         line += f'  ratio={found:.2f}'
+    if found := over_native(times):
+        line += f'  over native={found:.2f}'
     if 'henge' in times and entry['native'] is None:
         line += f"  not expressible: {entry['missing']}"
-    others = [name for name in given if name != 'duck' and (name == 'henge' or 'row' in entry)]
+    others = [name for name in given if name != 'duck' and (name in ('henge', 'sql') or 'row' in entry)]
     if 'duck' in given and others:
         wrong = '; '.join(f'{name}: {what}' for name in others if (what := compared(entry, given['duck'], name, given[name])))
         differs = bool(wrong)
@@ -114,28 +126,37 @@ def describe(entry, times, given):
 def compared(entry, expected, engine, answer):
     """What differs from DuckDB's rows: in whole rows where the entry asks for that, else in Henge's sums."""
     if 'row' not in entry:
-        return differences(entry, expected, answer)
+        return differences(entry, expected, named_rows(entry, engine, answer))
     return answers.difference(entry, answers.rows_of('duck', entry, expected), answers.rows_of(engine, entry, answer))
 
 
-def differences(entry, rows, body):
-    """What differs between DuckDB's rows and Henge's answer; empty when nothing does."""
-    native = entry['native']
+def named_rows(entry, engine, body):
+    """Henge's rows as values by name. SQL's columns have the names of the aggregations that stand where they do."""
+    if engine == 'sql':
+        return [{name: row[position] for name, position in positions(entry).items()} for row in json.loads(body)]
     listed = [row.get('result', row.get('event')) for row in json.loads(body)]
-    got = [row for part in listed for row in (part if isinstance(part, list) else [part])]
-    aggregations = native['aggregations']
-    last = len(aggregations) + len(native.get('postAggregations', []))
-    positions = dict(zip(map(name_of, aggregations), entry.get('cols') or range(-last, len(aggregations) - last)))
-    wrong = []
+    return [row for part in listed for row in (part if isinstance(part, list) else [part])]
+
+
+def positions(entry):
+    """By name of an aggregation the position of its column in the SQL."""
+    aggregations = entry['native']['aggregations']
+    last = len(aggregations) + len(entry['native'].get('postAggregations', []))
+    return dict(zip(map(name_of, aggregations), entry.get('cols') or range(-last, len(aggregations) - last)))
+
+
+def differences(entry, rows, got):
+    """What differs between DuckDB's rows and Henge's; empty when nothing does."""
+    native, columns, wrong = entry['native'], positions(entry), []
     if native['queryType'] != 'timeseries' and len(got) != len(rows):  # a time series has its empty buckets too
         wrong.append(f'{len(got)} rows for {len(rows)}')
     metric, limit = cut(native)
-    worst = min(float(row[positions[metric]] or 0) for row in rows) if metric in positions and len(rows) == limit else None
-    for aggregation in aggregations:
+    worst = min(float(row[columns[metric]] or 0) for row in rows) if metric in columns and len(rows) == limit else None
+    for aggregation in native['aggregations']:
         name, inner = name_of(aggregation), aggregation.get('aggregator', aggregation)
         # Which of the groups that tie for the last place are shown is up to each engine.
         above = None if name == metric else worst
-        expected = total(((row[positions[name]], row[positions.get(metric, 0)]) for row in rows), above)
+        expected = total(((row[columns[name]], row[columns.get(metric, 0)]) for row in rows), above)
         actual = total(((row.get(name), row.get(metric)) for row in got), above)
         if abs(expected - actual) > (0.03 if inner['type'] in SKETCHES else 1e-9) * max(abs(expected), 1e-9):
             wrong.append(f'{name} {actual:g} for {expected:g}')
@@ -165,6 +186,10 @@ def summary(medians, differing):
         geometric = math.exp(sum(map(math.log, ratios)) / len(ratios))
         print(f'henge/best peer over {len(ratios)} of {len(medians)}: geomean {geometric:.3f}, worst {max(ratios):.2f}, '
               f'at most 0.5 on {sum(found <= 0.5 for found in ratios)}, answers differ on {differing}')
+    for what, found in (('sql/best peer', [ratio(times, 'sql') for times in medians.values()]), ('sql/native', list(map(over_native, medians.values())))):
+        found = [value for value in found if value]
+        if found:
+            print(f'{what} over {len(found)} of {len(medians)}: geomean {math.exp(sum(map(math.log, found)) / len(found)):.3f}, worst {max(found):.2f}')
 
 
 if __name__ == '__main__':

@@ -25,7 +25,7 @@ LONGS = {name for name, kind in TYPES.items() if kind != 'string'} | {'minute', 
 def ask(name, sql, row, native=None, order=(), missing=None, **rest):
     """`order` is the positions of the ordering columns; `limit` and `offset` are added to the SQL."""
     cut = ''.join(f' {word} {rest[word]}' for word in ('limit', 'offset') if rest.get(word))
-    peers = {peer: rest.pop(peer) + cut for peer in ('ch', 'df') if peer in rest}
+    peers = {peer: rest.pop(peer) + cut for peer in ('ch', 'df', 'own') if peer in rest}
     if not native:
         rest['missing'] = missing
     Q.ask(name, TABLE, sql + cut, native, row=row, order=order, **peers, **rest)
@@ -112,7 +112,7 @@ ask('c_referer_hosts', HOSTS.format(HOST.format(r'\1')), ['host', 'mean', 'cnt',
           virtual=[expression('host', HOST.format('$1'), 'STRING'), expression('length', 'strlen(referer)')],
           having={'type': 'greaterThan', 'aggregation': 'cnt', 'value': 10_000}, order=descending('mean'), limit=25, post=[ratio('mean', 'length', 'cnt')]),
     order=(1,), limit=25,
-    ch=HOSTS.format(HOST.format(r'\\1').replace('regexp_replace', 'replaceRegexpOne')))
+    ch=HOSTS.format(HOST.format(r'\\1').replace('regexp_replace', 'replaceRegexpOne')), own=HOSTS.format(HOST.format('$1')))
 
 # Raw rows.
 ask('c_one_visitor', f'select visitor from hits where visitor = {VISITOR}', ['visitor'], scan(TABLE, MONTH, ['visitor'], 1_000_000, filter=is_('visitor', str(VISITOR))))

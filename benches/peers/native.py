@@ -1,7 +1,7 @@
 """Builders of native queries, and of the entries of a list of queries.
 
 An entry has a name, a table, the question in DuckDB's, ClickHouse's and DataFusion's SQL, and the native
-query. The last columns of the SQL are the aggregations in the native query's order, then what follows
+query. Henge's SQL is DuckDB's, or what is given as `own`. The last columns of the SQL are the aggregations in the native query's order, then what follows
 from them; `cols` gives their positions where that is not so.
 
 An entry with `row` is compared row by row: these are the names in the native answer of the SQL's columns.
@@ -12,11 +12,11 @@ One without a native query says in `missing` why there is none.
 class List(list):
     """A list of queries: `ask` adds one."""
 
-    def ask(self, name, table, sql, native, ch=None, df=None, cols=None, **rows):
-        """UNIQ(x) in the SQL is each peer's own estimate of the number of distinct values. `rows`: see `answers.py`."""
-        peer = lambda own, function: (own or sql).replace('UNIQ(', function + '(')
-        self.append(dict(name=name, table=table, native=native, cols=cols, duck=peer(None, 'approx_count_distinct'),
-                         ch=peer(ch, 'uniq'), df=peer(df, 'approx_distinct'), **rows))
+    def ask(self, name, table, sql, native, ch=None, df=None, own=None, cols=None, **rows):
+        """UNIQ(x) in the SQL is each one's own estimate of the number of distinct values. `rows`: see `answers.py`."""
+        said = lambda text, function: (text or sql).replace('UNIQ(', function + '(')
+        self.append(dict(name=name, table=table, native=native, cols=cols, duck=said(None, 'approx_count_distinct'),
+                         ch=said(ch, 'uniq'), df=said(df, 'approx_distinct'), sql=said(own, 'APPROX_COUNT_DISTINCT'), **rows))
 
 
 def query(kind, table, interval, aggregations, granularity='all', **rest):

@@ -18,7 +18,7 @@ def ranking(*rows, threshold=3):
     """What differs when Henge answers with these rows."""
     entry = {'native': dict(RANKING['native'], threshold=threshold)}
     body = json.dumps([{'result': [{'d': d, 'n': n, 'r': r} for d, n, r in rows]}])
-    return compare.differences(entry, EXPECTED, body)
+    return compare.compared(entry, EXPECTED, 'henge', body)
 
 
 class Differences(unittest.TestCase):
@@ -36,8 +36,14 @@ class Differences(unittest.TestCase):
     def test_estimates_may_differ_by_three_percent(self):
         entry = {'native': {'queryType': 'timeseries', 'aggregations': [{'type': 'HLLSketchBuild', 'name': 'u', 'fieldName': 'v'}]}}
         answer = lambda value: json.dumps([{'result': {'u': value}}])
-        self.assertEqual(compare.differences(entry, [(1000,)], answer(1020)), '')
-        self.assertNotEqual(compare.differences(entry, [(1000,)], answer(1040)), '')
+        self.assertEqual(compare.compared(entry, [(1000,)], 'henge', answer(1020)), '')
+        self.assertNotEqual(compare.compared(entry, [(1000,)], 'henge', answer(1040)), '')
+
+    def test_rows_of_sql_are_taken_by_position(self):
+        self.assertEqual(compare.compared(RANKING, EXPECTED, 'sql', json.dumps(EXPECTED)), '')
+        self.assertIn('r 3.5 for 3', compare.compared(RANKING, EXPECTED, 'sql', json.dumps([('a', 5, 1.5), *EXPECTED[1:]])))
+        self.assertAlmostEqual(compare.over_native({'henge': 2.0, 'sql': 2.3}), 1.0)
+        self.assertEqual(compare.ratio({'duck': 5, 'henge': 2.0, 'sql': 2.0}), 0.5)
 
 
 class Lists(unittest.TestCase):
@@ -50,7 +56,7 @@ class Lists(unittest.TestCase):
                     names.add(entry['name'])
                     self.assertIn(entry['table'], tables.TABLES)
                     self.assertEqual(entry['native']['dataSource'], entry['table'])
-                    self.assertNotIn('UNIQ(', entry['duck'] + entry['ch'] + entry['df'])
+                    self.assertNotIn('UNIQ(', entry['duck'] + entry['ch'] + entry['df'] + entry['sql'])
                     columns = {compare.name_of(aggregation) for aggregation in entry['native']['aggregations']}
                     self.assertEqual(len(columns), len(entry['native']['aggregations']))
 
