@@ -337,6 +337,10 @@ fn arithmetic_agrees_with_evaluation_by_row() {
         "-double + key",
         "key / 2 + 0.5",
         "3 * 4 - sum",
+        "cast(key, 'DOUBLE')",
+        "cast(key, 'DOUBLE') / cast(sum, 'double')",
+        "cast(double * 1e30, 'LONG')",
+        "cast(cast(key, 'DOUBLE') / sum, 'LONG') + 1",
     ] {
         for column_type in ["double", "long"] {
             let aggregations = |expression: &str| {

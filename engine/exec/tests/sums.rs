@@ -178,8 +178,18 @@ fn virtual_columns_shadow_what_is_stored() {
 /// More values than are looked at before all others are, some with characters of several bytes.
 #[test]
 fn lengths_of_many_texts_are_those_of_their_characters() {
-    let mut texts: Vec<String> =
-        (0..5_000).map(|n| if n % 700 == 0 { format!("é{n}") } else { n.to_string() }).collect();
+    let text = |n| if n % 700 == 0 { format!("é{n}") } else { format!("{n}") };
+    lengths_are_those_of_characters((0..5_000).map(text).collect());
+}
+
+/// One of them has no place among lengths of two bytes.
+#[test]
+fn lengths_of_many_texts_and_a_long_one_are_those_of_their_characters() {
+    let text = |n| if n == 7 { "x".repeat(70_000) } else { format!("{n}") };
+    lengths_are_those_of_characters((0..5_000).map(text).collect());
+}
+
+fn lengths_are_those_of_characters(mut texts: Vec<String>) {
     texts.sort_unstable();
     let dictionary: StringTable = texts.iter().map(String::as_str).collect();
     let ids: Vec<u32> = (0..5_000).map(|row| if row % 10 == 0 { 0 } else { row + 1 }).collect();

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use henge_expr::number::double_to_long;
-use henge_expr::{Ast, BinaryOp, ExprValue, UnaryOp};
+use henge_expr::{Ast, BinaryOp, ExprType, ExprValue, UnaryOp};
 use henge_segment::{NumericBlock, NumericColumn};
 use henge_types::ValueType;
 
@@ -15,7 +15,7 @@ use crate::selection::Selection;
 /// Rows computed at a time: a few vectors of them stay in the first cache.
 const CHUNK: usize = 1024;
 
-/// An expression of `+ - * / %` and negation over numeric columns and constants.
+/// An expression of `+ - * / %`, negation and casts over numeric columns and constants.
 pub(crate) struct Arithmetic<'a> {
     root: Term,
     inputs: Vec<Input<'a>>,
@@ -27,14 +27,16 @@ enum Term {
     Double(f64),
     Input(usize),
     Negate(Box<Term>),
+    ToLong(Box<Term>),
+    ToDouble(Box<Term>),
     Chain(Box<Term>, Vec<(BinaryOp, Term)>),
 }
 
 impl Term {
     fn is_long(&self, inputs: &[Input<'_>]) -> bool {
         match self {
-            Self::Long(_) => true,
-            Self::Double(_) => false,
+            Self::Long(_) | Self::ToLong(_) => true,
+            Self::Double(_) | Self::ToDouble(_) => false,
             Self::Input(input) => matches!(inputs[*input], Input::Long(..)),
             Self::Negate(operand) => operand.is_long(inputs),
             Self::Chain(first, rest) => {
@@ -211,6 +213,7 @@ fn term(ast: &Ast, identifiers: &[String]) -> Option<Term> {
         Ast::Literal(ExprValue::Double(value)) => Term::Double(*value),
         Ast::Identifier(name) => Term::Input(identifiers.iter().position(|other| other == name)?),
         Ast::Unary(UnaryOp::Negate, operand) => Term::Negate(Box::new(term(operand, identifiers)?)),
+        Ast::Call { name, arguments } if name == "cast" => cast(arguments, identifiers)?,
         Ast::Chain { first, rest } => {
             let rest = rest
                 .iter()
@@ -230,6 +233,16 @@ fn term(ast: &Ast, identifiers: &[String]) -> Option<Term> {
         }
         _ => return None,
     })
+}
+
+fn cast(arguments: &[Ast], identifiers: &[String]) -> Option<Term> {
+    let [operand, Ast::Literal(ExprValue::String(target))] = arguments else { return None };
+    let to: fn(Box<Term>) -> Term = match ExprType::parse(target)? {
+        ExprType::Long => Term::ToLong,
+        ExprType::Double => Term::ToDouble,
+        _ => return None,
+    };
+    Some(to(Box::new(term(operand, identifiers)?)))
 }
 
 fn evaluate<'b>(term: &Term, blocks: &[Block<'b>], rows: Selection<'_>) -> Vector<'b> {
@@ -264,6 +277,11 @@ fn evaluate<'b>(term: &Term, blocks: &[Block<'b>], rows: Selection<'_>) -> Vecto
                 Vector { values: Values::Double(zip(&values, &minus, |a, b| a * b)), nulls }
             }
         },
+        Term::ToLong(operand) => longs(evaluate(operand, blocks, rows), rows.len()),
+        Term::ToDouble(operand) => {
+            let Vector { values, nulls } = evaluate(operand, blocks, rows);
+            Vector { values: Values::Double(doubles(values)), nulls }
+        }
         Term::Chain(first, rest) => {
             let first = evaluate(first, blocks, rows);
             rest.iter().fold(first, |left, (op, right)| {
@@ -344,7 +362,16 @@ fn combine_longs<'b>(
             b => failing(a.checked_rem(b)),
         }),
     };
-    let nulls = match failed {
+    Vector { values: Values::Long(values), nulls: with_failed(nulls, failed.as_ref(), count) }
+}
+
+/// Nulls, and where an operation failed.
+fn with_failed(
+    nulls: Option<Vec<bool>>,
+    failed: Option<&Operand<'_, bool>>,
+    count: usize,
+) -> Option<Vec<bool>> {
+    match failed {
         None => nulls,
         Some(Operand::Constant(failed)) => failed.then(|| vec![true; count]).or(nulls),
         Some(Operand::Each(failed)) => {
@@ -352,7 +379,23 @@ fn combine_longs<'b>(
             nulls.iter_mut().zip(failed.iter()).for_each(|(null, failed)| *null |= failed);
             Some(nulls)
         }
+    }
+}
+
+/// Integers that doubles truncate to, and null where there is none.
+fn longs<'b>(Vector { values, nulls }: Vector<'b>, count: usize) -> Vector<'b> {
+    let doubles = match values {
+        Values::Long(_) => return Vector { values, nulls },
+        Values::Double(doubles) => doubles,
     };
+    let none = Operand::Constant(0.0);
+    let values = zip(&doubles, &none, |value, _| double_to_long(value).unwrap_or(0));
+    let failed = zip(&doubles, &none, |value, _| double_to_long(value).is_none());
+    let any = match &failed {
+        Operand::Constant(failed) => *failed,
+        Operand::Each(failed) => failed.contains(&true),
+    };
+    let nulls = with_failed(nulls, any.then_some(&failed), count);
     Vector { values: Values::Long(values), nulls }
 }
 

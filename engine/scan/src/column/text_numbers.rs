@@ -50,7 +50,7 @@ pub(crate) struct TextNumbers<'a, T> {
     multi: MultiScratch,
 }
 
-impl<'a, T: Copy + Default> TextNumbers<'a, T> {
+impl<'a, T: Copy + Default + From<u16>> TextNumbers<'a, T> {
     pub(super) fn new(column: &'a dyn StringColumn, function: TextFunction<'a, T>) -> Self {
         Self {
             column,
@@ -120,6 +120,8 @@ struct Found<T> {
     nulls: Vec<u64>,
     any_null: bool,
     known_count: usize,
+    /// All numbers, once they are known to be lengths that fit: a quarter of the memory that rows are looked up in.
+    lengths: Vec<u16>,
 }
 
 #[inline]
@@ -127,7 +129,7 @@ fn has_bit(words: &[u64], id: u32) -> bool {
     words.get(id as usize / 64).is_some_and(|word| word >> (id % 64) & 1 == 1)
 }
 
-impl<T: Copy + Default> Found<T> {
+impl<T: Copy + Default + From<u16>> Found<T> {
     fn new(id_count: usize) -> Self {
         let words = id_count.div_ceil(64);
         Self {
@@ -136,23 +138,27 @@ impl<T: Copy + Default> Found<T> {
             nulls: vec![0; words],
             any_null: false,
             known_count: 0,
+            lengths: Vec::new(),
         }
     }
 
     /// True when no id can be missing.
     fn is_complete(&self) -> bool {
-        self.known_count == self.values.len()
+        self.known_count == self.values.len() || !self.lengths.is_empty()
     }
 
     #[inline]
     fn note_missing(&self, id: u32, missing: &mut Vec<u32>) {
-        if !has_bit(&self.known, id) {
+        if self.lengths.is_empty() && !has_bit(&self.known, id) {
             missing.push(id);
         }
     }
 
     #[inline]
     fn get(&self, id: u32) -> Option<T> {
+        if let Some(length) = self.lengths.get(id as usize) {
+            return (id != NULL_ID).then(|| T::from(*length));
+        }
         if self.any_null && has_bit(&self.nulls, id) {
             return None;
         }
@@ -213,6 +219,9 @@ impl<T: Copy + Default> Found<T> {
         dictionary: &dyn Dictionary,
     ) -> Result<()> {
         let ids = NULL_ID..self.values.len() as u32;
+        if matches!(function, TextFunction::Length(_)) && self.find_lengths(dictionary)? {
+            return Ok(());
+        }
         if !has_bit(&self.known, NULL_ID) {
             self.keep(NULL_ID, function.number(None)?);
         }
@@ -240,6 +249,21 @@ impl<T: Copy + Default> Found<T> {
         error.map_or(Ok(()), Err)
     }
 
+    /// Finds the lengths of all values; false when one is too long to be kept with the others.
+    fn find_lengths(&mut self, dictionary: &dyn Dictionary) -> Result<bool> {
+        let (mut lengths, mut all_fit) = (vec![0; self.values.len()], true);
+        dictionary.for_each_length(NULL_ID..lengths.len() as u32, &mut |id, length| {
+            match u16::try_from(length) {
+                Ok(length) => lengths[id as usize] = length,
+                Err(_) => all_fit = false,
+            }
+        })?;
+        if all_fit {
+            (self.lengths, self.values) = (lengths, Vec::new());
+        }
+        Ok(all_fit)
+    }
+
     /// Writes the numbers of the selected rows of a window.
     fn load<K: Copy + Into<u32>>(
         &mut self,
@@ -253,7 +277,15 @@ impl<T: Copy + Default> Found<T> {
             selection.for_each(|row| self.note_missing(ids[row].into(), missing));
             self.find(function, dictionary, missing)?;
         }
-        selection.for_each(|row| numbers.set(row, self.get(ids[row].into())));
+        if self.lengths.is_empty() {
+            selection.for_each(|row| numbers.set(row, self.get(ids[row].into())));
+            return Ok(());
+        }
+        let lengths = self.lengths.as_slice();
+        selection.for_each(|row| match ids[row].into() {
+            NULL_ID => numbers.set(row, None),
+            id => numbers.set(row, Some(T::from(lengths[id as usize]))),
+        });
         Ok(())
     }
 }

@@ -166,6 +166,22 @@ impl Call<'_> {
         Ok(self.column(&text, output_type))
     }
 
+    /// As [`Call::field`], for who reads numbers of all types as doubles: a cast of one to a double is left out.
+    pub(super) fn number(&mut self, index: usize) -> Result<String, Refusal> {
+        let argument = self.argument(index)?;
+        let inner = match argument {
+            Expr::Cast(cast) if self.data_type(index)? == DataType::Float64 => cast.expr.as_ref(),
+            _ => return self.field(index),
+        };
+        match types::native_name(&types::normal(&expression::data_type(inner, self.scope)?)) {
+            name @ ("LONG" | "FLOAT" | "DOUBLE") => {
+                let text = expression::text(inner, self.scope)?;
+                Ok(self.column(&text, name))
+            }
+            _ => self.field(index),
+        }
+    }
+
     /// The column of a native text.
     pub(super) fn column(&mut self, text: &str, output_type: &'static str) -> String {
         let parsed = henge_expr::Expr::parse(text).ok();

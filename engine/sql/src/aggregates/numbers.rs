@@ -4,15 +4,22 @@ use datafusion::arrow::datatypes::DataType;
 use serde_json::json;
 
 use super::native::{Call, NativeAggregate};
-use crate::functions::Refusal;
-use crate::functions::types;
+use crate::functions::{Refusal, types};
 
 /// BIGINT sums are BIGINT, all others DOUBLE.
 pub(super) fn sum(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
     refuse_distinct(call)?;
     let type_name = sum_type(call)?;
-    let field = call.field(0)?;
+    let field = summed(call, type_name)?;
     call.one(type_name, json!({"fieldName": field}))
+}
+
+/// The column to sum. Sums of doubles read every number as one: what is only cast to be one is summed as it is.
+fn summed(call: &mut Call<'_>, type_name: &str) -> Result<String, Refusal> {
+    match type_name {
+        "doubleSum" => call.number(0),
+        _ => call.field(0),
+    }
 }
 
 fn sum_type(call: &Call<'_>) -> Result<&'static str, Refusal> {
@@ -42,7 +49,7 @@ pub(super) fn extreme(call: &mut Call<'_>, end: &str) -> Result<NativeAggregate,
 pub(super) fn average(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
     refuse_distinct(call)?;
     let type_name = sum_type(call)?;
-    let (field, output) = (call.field(0)?, call.name());
+    let (field, output) = (summed(call, type_name)?, call.name());
     let (sum, count) = (format!("{output}:sum"), format!("{output}:count"));
     let fields =
         [&sum, &count].map(|name| json!({"type": "fieldAccess", "name": name, "fieldName": name}));
