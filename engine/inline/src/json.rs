@@ -5,13 +5,13 @@ use henge_expr::{ExprValue, Lookup};
 use henge_query::{InlineRows, InlineType, Rows};
 use henge_segment::SegmentView;
 use henge_sketch::{from_base64, to_base64};
-use henge_types::{ColumnType, ValueType};
+use henge_types::{ColumnType, TIME_COLUMN, ValueType, parse_timestamp_ms};
 use henge_vector::{json_of, value_of};
 use serde_json::{Value, json};
 
 use crate::build::{Kind, of_values};
 use crate::segment::InlineSegment;
-use crate::values::{Objects, Values};
+use crate::values::{Numbers, Objects, Values};
 
 /// The rows that a query brings.
 ///
@@ -22,6 +22,7 @@ pub fn rows_of_inline(rows: &InlineRows, memory: Option<&QueryMemory>) -> Result
     for (at, column) in rows.columns.iter().enumerate() {
         let given = || rows.rows.iter().filter_map(move |row| row.get(at));
         let values = match &column.column_type {
+            _ if column.name == TIME_COLUMN => times(given())?,
             Some(InlineType::Stored(ColumnType::Complex(name))) => {
                 let values = given().map(|value| object(&column.name, value));
                 let values = values.collect::<Result<_>>()?;
@@ -45,6 +46,29 @@ pub fn rows_of_inline(rows: &InlineRows, memory: Option<&QueryMemory>) -> Result
         columns.push((column.name.clone(), values));
     }
     InlineSegment::new(columns, rows.rows.len(), memory)
+}
+
+/// The rows' times: milliseconds, or texts as in ISO 8601, whatever type was declared.
+fn times<'v>(given: impl Iterator<Item = &'v Value>) -> Result<Values> {
+    let times = given.enumerate().map(|(row, value)| match value_of(value) {
+        ExprValue::Null => Ok(None),
+        ExprValue::String(text) => {
+            let text = text.trim();
+            let ms = parse_timestamp_ms(text).ok().or_else(|| text.parse().ok());
+            ms.map(Some).ok_or_else(|| no_time(row, value))
+        }
+        other => other.as_long().map(Some).ok_or_else(|| no_time(row, value)),
+    });
+    let times: Vec<Option<i64>> = times.collect::<Result<_>>()?;
+    Ok(Values::Long(Numbers::of(times.into_iter())))
+}
+
+fn no_time(row: usize, value: &Value) -> ExecError {
+    let value: String = value.to_string().chars().take(60).collect();
+    ExecError::Invalid(format!(
+        "dataSource.rows[{row}]: {value} in column '{TIME_COLUMN}' is no time; write milliseconds since 1970, or a time \
+         as in 2015-09-12T00:00:00Z"
+    ))
 }
 
 /// Refuses a value that a column of numbers cannot hold; what can be read as a number is.

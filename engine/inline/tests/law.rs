@@ -417,6 +417,23 @@ fn values_that_a_column_of_numbers_cannot_hold_are_refused_with_their_place() {
 }
 
 #[test]
+fn times_are_numbers_or_texts_whatever_was_declared_and_others_are_refused() {
+    let source = |value: Value| inline(&["__time"], &["STRING"], &[vec![value]]);
+    for value in [json!(1_704_067_200_000_i64), json!("1704067200000"), json!("2024-01-01")] {
+        let query = json!({"queryType": "timeBoundary", "dataSource": source(value.clone())});
+        let found = &answer(&Query::from_value(&query).unwrap())[0]["result"]["minTime"];
+        assert_eq!(found, "2024-01-01T00:00:00.000Z", "{value}");
+    }
+    for value in [json!("soon"), json!(["2024-01-01"])] {
+        let query = json!({"queryType": "timeBoundary", "dataSource": source(value.clone())});
+        let query = Query::from_value(&query).unwrap();
+        let DataSource::Inline(rows) = &query.base().data_source else { panic!("{value}") };
+        let refused = rows_of_inline(rows, None).unwrap_err().to_string();
+        assert!(refused.contains("in column '__time' is no time"), "{refused}");
+    }
+}
+
+#[test]
 fn arrays_are_values_by_themselves_and_several_values_are_taken_one_by_one() {
     for (column_type, wanted) in [("ARRAY<STRING>", json!("[a")), ("STRING", json!(["aa", "ab"]))] {
         let rows = [vec![json!(["a", "b"])]];

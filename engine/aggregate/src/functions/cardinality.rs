@@ -4,24 +4,43 @@ use henge_query::AggregatorKind;
 use henge_query::aggregate::{Cardinality, HyperUnique};
 use henge_scan::{
     Batch, Dimension, DimensionIds, KeySpace, PartIds, PartSize, Result, Scalar, Selection, SlotId,
+    Source,
 };
 use henge_sketch::{HllSketch, SketchError};
+use henge_types::ValueType;
 
 use crate::accumulator::{Accumulator, BlockInput};
 use crate::function::{Accumulate, Scanned};
 use crate::sketch::{
-    DistinctValues, GroupSketches, KeepsSketches, SketchInput, accumulator, selection_of,
+    DistinctValues, GroupSketches, KeepsSketches, NumberSketches, SketchInput, accumulator,
+    selection_of,
 };
 
 impl Accumulate for Cardinality {
     fn accumulator<'a>(&'a self, scanned: Scanned<'_, 'a>) -> Result<Box<dyn Accumulator + 'a>> {
         let Scanned { name, columns, set, .. } = scanned;
+        if let ([only], false) = (self.fields.as_slice(), self.by_row) {
+            let source = columns.resolve(&only.dimension)?;
+            if is_number_as_stored(&source, only.output_type) {
+                let numbers = NumberSketches::new(set.stored(&only.dimension, &source));
+                return Ok(accumulator(self, name, numbers));
+            }
+        }
         let dimensions = self.fields.iter().map(|spec| Dimension::new(spec, columns, set));
         let dimensions = dimensions.collect::<Result<Vec<_>>>()?;
         Ok(match self.by_row {
             true => accumulator(self, name, RowCardinality::new(dimensions)),
             false => accumulator(self, name, DistinctValues::new(dimensions)),
         })
+    }
+}
+
+/// Whether values can be hashed as they are read, without a number for each: they are the same ones then.
+fn is_number_as_stored(source: &Source<'_>, output_type: ValueType) -> bool {
+    match (source, output_type) {
+        (Source::Long(column), ValueType::Long) => !column.has_nulls(),
+        (Source::Double(column), ValueType::Double) => !column.has_nulls(),
+        _ => false,
     }
 }
 

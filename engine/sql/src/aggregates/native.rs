@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::scalar::ScalarValue;
+use henge_expr::Ast;
 use serde_json::{Map, Value, json};
 
 use super::declared::DeclaredAggregate;
@@ -180,6 +181,31 @@ impl Call<'_> {
             }
             _ => self.field(index),
         }
+    }
+
+    /// The column that is null just where a computed argument is, when nothing has to be computed to know.
+    pub(super) fn null_like(&self, index: usize) -> Result<Option<String>, Refusal> {
+        let inner = match self.argument(index)? {
+            Expr::Cast(cast)
+                if expression::data_type(&cast.expr, self.scope)? == DataType::Int64 =>
+            {
+                cast.expr.as_ref()
+            }
+            other => other,
+        };
+        let text = expression::text(inner, self.scope)?;
+        Ok(henge_expr::Expr::parse(&text).ok().and_then(|parsed| match parsed.ast() {
+            Ast::Identifier(name) => Some(name.clone()),
+            Ast::Call { name, arguments }
+                if matches!(name.as_str(), "strlen" | "lower" | "upper") =>
+            {
+                match arguments.as_slice() {
+                    [Ast::Identifier(name)] => Some(name.clone()),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }))
     }
 
     /// The column of a native text.

@@ -54,8 +54,8 @@ pub(super) fn average(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
     let fields =
         [&sum, &count].map(|name| json!({"type": "fieldAccess", "name": name, "fieldName": name}));
     let aggregations = vec![
-        call.aggregator(&sum, type_name, json!({"fieldName": field}))?,
-        call.aggregator_of_known(&count, "count", json!({}), &field)?,
+        call.aggregator(&sum, type_name, json!({"fieldName": &field}))?,
+        call.aggregator_of_known(&count, "count", json!({}), &call.null_like(0)?.unwrap_or(field))?,
     ];
     let quotient =
         json!({"type": "arithmetic", "name": output, "fn": "quotient", "fields": fields});

@@ -90,10 +90,15 @@ fn rewrite_in(
         )?);
     }
     let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expr| {
+    let mut replaced = |expr: Expr| {
         let name = names.save(&expr);
         let replaced = expr.transform_up(|expr| rewrite(expr, &schema))?;
         Ok(replaced.update_data(|expr| name.restore(expr)))
+    };
+    plan.map_expressions(|expr| match expr {
+        // Sets have no names, the keys in them have.
+        Expr::GroupingSet(_) => expr.map_children(&mut replaced),
+        _ => replaced(expr),
     })?
     .map_data(LogicalPlan::recompute_schema)
 }

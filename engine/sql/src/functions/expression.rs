@@ -75,7 +75,7 @@ pub(crate) fn constant(text: &str) -> String {
 /// When the native language cannot say it.
 pub(crate) fn text(expr: &Expr, scope: &dyn Scope) -> Result<String, Refusal> {
     let of = |expr: &Expr| text(expr, scope);
-    match expr {
+    let written = match expr {
         Expr::Alias(alias) => of(&alias.expr),
         Expr::Column(column) => scope.column(column),
         Expr::Literal(value, _) => literal::native(value)
@@ -99,6 +99,11 @@ pub(crate) fn text(expr: &Expr, scope: &dyn Scope) -> Result<String, Refusal> {
         Expr::InList(list) => in_list(list, scope),
         Expr::ScalarFunction(call) => call_text(call, scope),
         other => Err(Refusal::new(format!("{} has no native form", kind(other)))),
+    }?;
+    // Some functions are written with an argument twice: what is nested in them doubles.
+    match written.len() > henge_expr::MAX_TEXT_BYTES {
+        true => Err(Refusal::new("its native form would be too long")),
+        false => Ok(written),
     }
 }
 

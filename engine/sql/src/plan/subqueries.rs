@@ -1,6 +1,7 @@
 //! Subqueries where DataFusion leaves them unplanned: those in the arguments of aggregates are computed for each row
-//! below the aggregate; IN and EXISTS outside of WHERE become marks of a join and counts; names that a correlated
-//! subquery gives its parts do not stand in the way of what it is correlated by.
+//! below the aggregate; IN and EXISTS outside of WHERE, and IN that is only a part of one of its conditions, become
+//! marks of a join and counts; names that a correlated subquery gives its parts do not stand in the way of what it is
+//! correlated by.
 
 use std::sync::Arc;
 
@@ -8,8 +9,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, TableReference};
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::expr::InSubquery;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Aggregate, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Subquery,
+    Aggregate, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Subquery,
     SubqueryAlias, lit, scalar_subquery, when,
 };
 use datafusion::scalar::ScalarValue;
@@ -37,9 +39,41 @@ pub(super) fn placed(plan: LogicalPlan) -> Result<LogicalPlan> {
             let plan = Projection::try_new(outputs, Arc::new(rows.input))?;
             Ok(Transformed::yes(LogicalPlan::Projection(plan)))
         }
+        LogicalPlan::Filter(filter) if split_conjunction(&filter.predicate).iter().any(is_part) => {
+            marked(filter, &mut marks).map(Transformed::yes)
+        }
         other => Ok(Transformed::no(other)),
     })?;
     Ok(placed.data)
+}
+
+/// Whether IN of a subquery is a part of a condition. What stands for itself, or behind NOT, becomes a join that knows
+/// of null; a part of something else would become one that does not.
+fn is_part(condition: &&Expr) -> bool {
+    let condition = match condition {
+        Expr::Not(inner) => inner,
+        other => other,
+    };
+    !matches!(condition, Expr::InSubquery(_))
+        && condition
+            .exists(|part| Ok(matches!(part, Expr::InSubquery(_)) && is_test(part)))
+            .unwrap_or(false)
+}
+
+/// The rows that a condition is true of, by marks where it asks for parts.
+fn marked(filter: Filter, marks: &mut usize) -> Result<LogicalPlan> {
+    let columns = filter.input.schema().columns().into_iter().map(Expr::Column).collect();
+    let mut rows = Rows { input: filter.input.as_ref().clone(), marks };
+    let conditions = split_conjunction_owned(filter.predicate).into_iter();
+    let conditions = conditions.map(|condition| match is_part(&&condition) {
+        true => rows.without_tests(condition).map(Expr::unalias),
+        false => Ok(condition),
+    });
+    let conditions = conditions.collect::<Result<Vec<_>>>()?;
+    let predicate = conjunction(conditions).unwrap_or_else(|| lit(true));
+    let kept = Filter::try_new(predicate, Arc::new(rows.input))?;
+    let plan = Projection::try_new(columns, Arc::new(LogicalPlan::Filter(kept)))?;
+    Ok(LogicalPlan::Projection(plan))
 }
 
 /// Whether a plan reads the rows around it; a side of a lateral join is taken apart by a rule of its own.

@@ -17,8 +17,9 @@ const PASS_AS_ARRAY: &str = "pass long lists as a parameter of type ARRAY: SCALA
 /// How deep the parser may nest; it grows its stack as it goes.
 pub(super) const PARSER_DEPTH: usize = 200;
 /// Parentheses, subqueries and CASEs in one another, together with the operators before each.
-/// Trees of expressions are about as deep, and not everything that walks them grows its stack.
-pub(super) const MAX_DEPTH: usize = 1_000;
+/// Trees of expressions are about as deep. The planner asks for the type of each of their nodes, and is told by all that
+/// are below it, with their names: what it takes grows with the third power of the depth.
+pub(super) const MAX_DEPTH: usize = henge_expr::MAX_DEPTH;
 /// UNION, INTERSECT and EXCEPT in one statement.
 const MAX_SET_OPERATIONS: usize = 200;
 
