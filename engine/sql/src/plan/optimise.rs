@@ -26,9 +26,9 @@ use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
-use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerContext, OptimizerRule};
 
+use super::simplify::Simplify;
 use super::watched::{WatchedAnalyzer, WatchedOptimizer};
 use crate::functions::casts::{DruidCasts, ListsOfText};
 
@@ -47,7 +47,7 @@ static OPTIMIZER: LazyLock<Optimizer> = LazyLock::new(|| {
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(RewriteSetComparison::new()),
         Arc::new(OptimizeUnions::new()),
-        Arc::new(SimplifyExpressions::new()),
+        Arc::new(Simplify::default()),
         Arc::new(ReplaceDistinctWithAggregate::new()),
         Arc::new(EliminateJoin::new()),
         Arc::new(DecorrelatePredicateSubquery::new()),

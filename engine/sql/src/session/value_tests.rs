@@ -113,6 +113,42 @@ async fn text_is_compared_with_lists_as_text() {
     );
 }
 
+/// Of null, of 1, of 4 and of 7; some lists are long, since short ones become comparisons.
+#[tokio::test]
+async fn lists_beside_lists_are_unknown_where_one_of_them_is() {
+    let t = "(VALUES (1), (4), (7), (NULL)) AS t(x)";
+    for (condition, expected) in [
+        ("x IN (1, 2, 3, NULL) OR x NOT IN (1, 2, 3, NULL)", "null true null null"),
+        ("NOT (x IN (1, 2, 3, NULL) OR x NOT IN (1, 2, 3, NULL))", "null false null null"),
+        ("x IN (1, 2, 3, NULL) AND x NOT IN (1, 2, 3, NULL)", "null false null null"),
+        ("(x IN (1, 2, 3, NULL) OR x NOT IN (1, 2, 3, NULL)) IS NULL", "true false true true"),
+        ("x NOT IN (1, 2, 3, 9) OR x NOT IN (4, 5, 6, 8)", "null true true true"),
+        ("x NOT IN (1, 2, 3, NULL) OR x NOT IN (3, 4, 5, 6)", "null true null true"),
+        ("x IN (1, 2, 3, 9) AND x IN (4, 5, 6, 8)", "null false false false"),
+        ("NOT (x IN (1, 2, 3, NULL) AND x IN (2, 3, 4, 5))", "null true null true"),
+        ("NOT (x IN (1, 2) AND x IN (3, 4))", "null true true true"),
+        ("NOT ((x = 1 OR x = 2) AND (x = 3 OR x = 4))", "null true true true"),
+        ("x IN (1, 2, 3, 4) AND x NOT IN (5, 6, 7, NULL)", "null null null false"),
+        ("x NOT IN (5, 6, 7, NULL) AND x IN (1, 2, 3, 4)", "null null null false"),
+        ("x + 0 IN (1, 2, 3, 9) AND x + 0 IN (4, 5, 6, 8)", "null false false false"),
+        (
+            "CASE WHEN x IN (1, 2, 3, 4) THEN x NOT IN (5, 6, 7, NULL) ELSE x NOT IN (1, 2, 8, 9) END",
+            "null null null true",
+        ),
+        ("x = x", "null true true true"),
+        ("x > 1 OR NOT x > 1", "null true true true"),
+        ("x > 1 AND NOT x > 1", "null false false false"),
+    ] {
+        let given = rows(&format!("SELECT {condition} FROM {t} ORDER BY x")).await;
+        assert_eq!(given.join(" "), expected, "{condition}");
+    }
+    let counted = format!(
+        "SELECT COUNT(*) FILTER (WHERE NOT (x IN (1, 2) AND x IN (3, 4))), \
+         SUM(x) FILTER (WHERE x NOT IN (1, 2, 3, 9) OR x NOT IN (4, 5, 6, 8)) FROM {t}"
+    );
+    assert_eq!(rows(&counted).await, ["3 12"]);
+}
+
 #[tokio::test]
 async fn settings_that_are_true_or_false_are_nothing_else() {
     let (_, engine) = engine(0);

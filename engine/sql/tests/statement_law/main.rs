@@ -111,26 +111,58 @@ fn statements_answer_the_same_lowered_and_not() {
     assert!(found.is_empty(), "{} differ:\n{}", found.len(), found.join("\n"));
 }
 
+/// What is wrong when the rows for which a predicate holds, does not hold and is unknown are not all rows, once each.
+fn parted_wrongly(asked: &Asked, predicate: &str, outputs: &str, lowers: bool) -> Option<String> {
+    let where_ = |condition: &str| {
+        asked.lines(&format!("SELECT {outputs} FROM t{condition}"), lowers, false)
+    };
+    let mut parts = where_(&format!(" WHERE {predicate}"));
+    parts.extend(where_(&format!(" WHERE NOT ({predicate})")));
+    parts.extend(where_(&format!(" WHERE ({predicate}) IS NULL")));
+    parts.sort();
+    let all = where_("");
+    (parts != all).then(|| {
+        let (parts, all) = (parts.len(), all.len());
+        format!("{predicate} (lowered: {lowers}): {parts} rows of {all}, or others, of {outputs}")
+    })
+}
+
 #[test]
 fn a_predicate_parts_the_rows_in_three() {
     let found = broken(|asked, draw| {
         let predicate = grammar::predicate(draw, 3);
         let outputs = grammar::outputs(draw);
         let lowers = draw.below(2) == 0;
-        let where_ = |condition: &str| {
-            asked.lines(&format!("SELECT {outputs} FROM t{condition}"), lowers, false)
-        };
-        let mut parts = where_(&format!(" WHERE {predicate}"));
-        parts.extend(where_(&format!(" WHERE NOT ({predicate})")));
-        parts.extend(where_(&format!(" WHERE ({predicate}) IS NULL")));
-        parts.sort();
-        let all = where_("");
-        (parts != all).then(|| {
-            let (parts, all) = (parts.len(), all.len());
-            format!(
-                "{predicate} (lowered: {lowers}): {parts} rows of {all}, or others, of {outputs}"
-            )
-        })
+        parted_wrongly(asked, &predicate, &outputs, lowers)
     });
+    assert!(found.is_empty(), "{} differ:\n{}", found.len(), found.join("\n"));
+}
+
+/// The drawer seldom puts lists of one expression side by side.
+#[test]
+fn lists_beside_lists_part_the_rows_in_three() {
+    let asked = Asked::over(1);
+    let lists = [
+        "added IN (1, 2, 3, NULL)",
+        "added NOT IN (1, 2, 3, NULL)",
+        "added IN (2, 3, 4, 5)",
+        "added NOT IN (6, 7, 8, 9)",
+        "added NOT IN (1, 2)",
+        "(added = 1 OR added = 9)",
+        "COALESCE(price, 0.5) = price",
+    ];
+    let mut found = Vec::new();
+    for (left, right) in lists.iter().flat_map(|left| lists.iter().map(move |right| (left, right)))
+    {
+        for predicate in [format!("{left} AND {right}"), format!("{left} OR {right}")] {
+            for lowers in [true, false] {
+                found.extend(parted_wrongly(&asked, &predicate, "__time, added", lowers));
+            }
+            let text = format!("SELECT __time, added FROM t WHERE {predicate}");
+            if asked.lines(&text, true, false) != asked.lines(&text, false, false) {
+                found.push(format!("{predicate}: lowered it gives other rows"));
+            }
+        }
+    }
     assert!(found.is_empty(), "{} differ:\n{}", found.len(), found.join("\n"));
 }

@@ -83,3 +83,29 @@ fn unions_of_tables_are_one_scan() {
     let reasons = refusals("SELECT country FROM t UNION ALL SELECT country FROM t");
     assert_eq!(reasons, ["Union: what it puts together is more than columns of tables"]);
 }
+
+#[test]
+fn lists_beside_lists_stay_lists() {
+    let list = |values: Value| json!({"type": "in", "dimension": "added", "values": values});
+    let not = |field: Value| json!({"type": "not", "field": field});
+    // None of them becomes their intersection, which would forget that `added` may be null.
+    assert_eq!(
+        filter_of("NOT (added IN (1, 2, 3, 4) AND added IN (5, 6, 7, 8))"),
+        json!({"type": "or", "fields": [
+            not(list(json!(["1", "2", "3", "4"]))),
+            not(list(json!(["5", "6", "7", "8"]))),
+        ]}),
+    );
+    assert_eq!(
+        filter_of("added IN (1, 2, 3, 4) AND added NOT IN (4, 5, 6, 7)"),
+        json!({"type": "and", "fields": [
+            list(json!(["1", "2", "3", "4"])),
+            not(list(json!(["4", "5", "6", "7"]))),
+        ]}),
+    );
+    assert_eq!(
+        filter_of("added IN (1, 2) OR added IN (3, 4)"),
+        list(json!(["1", "2", "3", "4"])),
+        "what OR puts together is one list"
+    );
+}
