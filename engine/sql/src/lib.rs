@@ -20,6 +20,7 @@ mod information_schema;
 mod limits;
 mod lower;
 mod native;
+mod operator;
 mod plan;
 pub mod result;
 mod run;

@@ -3,22 +3,23 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
-    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+    Boundedness, EmissionType, ReplaceChildrenOptions,
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::align::align;
 use super::{Ask, Asker, NativeOverExec};
+use crate::operator::operator;
 
 /// Asks for a native query or a system table and gives its rows, in one partition.
 #[derive(Debug)]
@@ -48,6 +49,22 @@ pub(crate) fn is_grouped(plan: &dyn ExecutionPlan) -> bool {
     }
 }
 
+/// The rows of an answer, which is awaited when the first of them is, as a plan declares them.
+pub(super) fn declared(
+    schema: SchemaRef,
+    names: Arc<[String]>,
+    answer: impl Future<Output = Result<Vec<RecordBatch>>> + Send + 'static,
+) -> SendableRecordBatchStream {
+    let wanted = Arc::clone(&schema);
+    let aligned = async move {
+        let batches = answer.await?.into_iter();
+        let aligned = move |batch| align(&batch, &names, &wanted).map_err(DataFusionError::from);
+        Ok::<_, DataFusionError>(stream::iter(batches.map(aligned)))
+    };
+    let rows = stream::once(aligned).try_flatten().boxed();
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+}
+
 /// The properties of an operator that gives its rows in one partition and in no order that is known.
 pub(super) fn one_partition(schema: SchemaRef) -> Arc<PlanProperties> {
     Arc::new(PlanProperties::new(
@@ -68,23 +85,10 @@ impl DisplayAs for NativeExec {
 }
 
 impl ExecutionPlan for NativeExec {
-    fn name(&self) -> &str {
-        "NativeExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
+    operator!("NativeExec");
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         Vec::new()
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
     }
 
     fn replace_children(
@@ -95,29 +99,10 @@ impl ExecutionPlan for NativeExec {
         Ok(self)
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(
-            children,
-            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
-        )
-    }
-
     fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let asker = Asker::of(&task)?;
-        let schema = self.schema();
-        let (ask, names, declared) =
-            (self.ask.clone(), Arc::clone(&self.names), Arc::clone(&schema));
-        let answer = async move {
-            let batches = asker.ask(&ask).await?;
-            let aligned = batches
-                .into_iter()
-                .map(move |batch| align(&batch, &names, &declared).map_err(DataFusionError::from));
-            Ok::<_, DataFusionError>(stream::iter(aligned))
-        };
-        let rows = stream::once(answer).try_flatten().boxed();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+        let ask = self.ask.clone();
+        let answer = async move { asker.ask(&ask).await };
+        Ok(declared(self.schema(), Arc::clone(&self.names), answer))
     }
 }

@@ -5,23 +5,21 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, InputDistributionRequirements,
-    PhysicalExpr, PlanProperties,
+    PlanProperties,
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use serde_json::Value;
 
 use super::Asker;
-use super::align::align;
-use super::exec::one_partition;
+use super::exec::{declared, one_partition};
 use super::spread::spread;
+use crate::operator::{only, operator};
 
 /// Runs Druid's aggregators where the rows come from an operator: it takes all rows of its child, within the
 /// memory of the statement, and asks the native query over them.
@@ -54,13 +52,7 @@ impl DisplayAs for NativeOverExec {
 }
 
 impl ExecutionPlan for NativeOverExec {
-    fn name(&self) -> &str {
-        "NativeOverExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
+    operator!("NativeOverExec");
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.input]
@@ -70,40 +62,18 @@ impl ExecutionPlan for NativeOverExec {
         InputDistributionRequirements::new(vec![Distribution::SinglePartition])
     }
 
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
     fn replace_children(
         self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = children.pop().ok_or_else(|| {
-            DataFusionError::Internal("a native query over rows needs its child".to_owned())
-        })?;
         let (query, names) = (Arc::clone(&self.query), Arc::clone(&self.names));
-        Ok(Arc::new(Self::new(query, names, self.schema(), input)))
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(
-            children,
-            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
-        )
+        Ok(Arc::new(Self::new(query, names, self.schema(), only(children)?)))
     }
 
     fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let asker = Asker::of(&task)?;
-        let schema = self.schema();
-        let (query, names, declared) =
-            (Arc::clone(&self.query), Arc::clone(&self.names), Arc::clone(&schema));
+        let query = Arc::clone(&self.query);
         let input_schema = self.input.schema();
         let input = self.input.execute(0, Arc::clone(&task))?;
         let answer = async move {
@@ -116,13 +86,8 @@ impl ExecutionPlan for NativeOverExec {
                 })
                 .await?;
             let (input_schema, rows) = spread(input_schema, rows)?;
-            let batches = asker.ask_over(&query, input_schema, rows).await?;
-            let aligned = batches
-                .into_iter()
-                .map(move |batch| align(&batch, &names, &declared).map_err(DataFusionError::from));
-            Ok::<_, DataFusionError>(stream::iter(aligned))
+            asker.ask_over(&query, input_schema, rows).await
         };
-        let rows = stream::once(answer).try_flatten().boxed();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+        Ok(declared(self.schema(), Arc::clone(&self.names), answer))
     }
 }
