@@ -5,18 +5,17 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that reports")]
 
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
-use async_trait::async_trait;
 use futures::TryStreamExt;
-use henge_sql::{
-    Catalog, Column, NativeAnswer, NativeQuery, Result, Source, SqlEngine, SqlOptions, SqlRequest,
-    Stage, Table, Watch,
-};
-use henge_types::ColumnType;
+use henge_sql::{Column, Result, SqlEngine, SqlOptions, SqlRequest, Stage, Watch};
+
+use support::{Tables, long, no_rows, request, table, text};
 
 const ROUNDS: usize = 200;
 
@@ -31,54 +30,10 @@ const STATEMENTS: [&str; 8] = [
     "SELECT d1, s, RANK() OVER (ORDER BY s DESC) AS r FROM (SELECT d1, SUM(m0) AS s FROM t GROUP BY d1)",
 ];
 
-/// The datasource, without rows.
-#[derive(Debug)]
-struct Empty;
-
-impl Catalog for Empty {
-    fn version(&self) -> u64 {
-        1
-    }
-
-    fn table_names(&self) -> Vec<String> {
-        vec!["t".to_owned()]
-    }
-
-    fn table(&self, name: &str) -> Option<Arc<Table>> {
-        let column = |name: String, column_type| Column { name, column_type, multi_value: false };
-        let mut columns = vec![column("__time".to_owned(), ColumnType::Long)];
-        columns.extend((0..20).map(|number| column(format!("d{number}"), ColumnType::String)));
-        columns.extend((0..20).map(|number| column(format!("m{number}"), ColumnType::Long)));
-        (name == "t").then(|| Arc::new(Table { name: name.to_owned(), columns }))
-    }
-
-    fn lookup_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn lookup(&self, _: &str) -> Option<Arc<[(String, Option<String>)]>> {
-        None
-    }
-}
-
-#[async_trait]
-impl Source for Empty {
-    async fn ask(&self, _: NativeQuery) -> Result<NativeAnswer> {
-        Ok(NativeAnswer::default())
-    }
-
-    async fn ask_over(
-        &self,
-        _: NativeQuery,
-        _: SchemaRef,
-        _: Vec<RecordBatch>,
-    ) -> Result<NativeAnswer> {
-        Ok(NativeAnswer::default())
-    }
-
-    async fn system_rows(&self, _: &str) -> Result<Vec<RecordBatch>> {
-        Ok(Vec::new())
-    }
+/// The datasource.
+fn columns() -> Vec<Column> {
+    let texts = (0..20).map(|number| text(&format!("d{number}")));
+    texts.chain((0..20).map(|number| long(&format!("m{number}")))).collect()
 }
 
 /// When each stage began.
@@ -109,10 +64,11 @@ fn main() {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let options = SqlOptions { plan_cache_bytes: 64 << 20, ..SqlOptions::default() };
-    let engine = SqlEngine::new(Arc::new(Empty), Arc::new(Empty), options);
+    let tables = Tables::of([table("t", columns())]);
+    let engine = SqlEngine::new(Arc::new(tables), no_rows(), options);
     println!("   read rewrite resolve analyse optimise  lower | planned remembered  run");
     for text in statements {
-        let request = SqlRequest { text: text.clone(), ..SqlRequest::default() };
+        let request = request(&text);
         let mut least = [Duration::MAX; 9];
         for _ in 0..ROUNDS {
             for (least, took) in least.iter_mut().zip(runtime.block_on(round(&engine, &request))) {

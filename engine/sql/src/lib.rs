@@ -37,3 +37,11 @@ pub use session::{
 };
 pub use source::{NativeAnswer, NativeQuery, Source};
 pub use watch::{Stage, Unwatched, Watch};
+
+// What tests share names this crate as others do.
+#[cfg(test)]
+extern crate self as henge_sql;
+
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;

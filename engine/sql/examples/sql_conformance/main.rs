@@ -15,6 +15,8 @@
 mod compare;
 mod datasets;
 mod rows;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 mod world;
 
 use std::collections::BTreeMap;

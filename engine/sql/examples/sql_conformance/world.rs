@@ -5,23 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::StreamReader;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
-use henge_answer::Form;
-use henge_exec::{ExecContext, finalise, merge, run};
 use henge_index::IndexSnapshot;
-use henge_inline::{InlineSegment, rows_of_batches};
-use henge_query::Query;
 use henge_segment::SegmentView;
-use henge_sql::{Catalog, Column, NativeAnswer, NativeQuery, Result, Source, SqlError, Table};
-use henge_types::ErrorClass;
+use henge_sql::{Catalog, Column, LookupEntries, NativeAnswer, NativeQuery, Result, Source, Table};
 use serde_json::Value;
 
 use crate::datasets;
-
-/// A lookup's entries.
-type Entries = Arc<[(String, Option<String>)]>;
+use crate::support::native;
 
 /// Datasets, read when they are first asked for.
 #[derive(Debug)]
@@ -29,7 +21,7 @@ pub(crate) struct World {
     folder: PathBuf,
     names: Vec<String>,
     segments: Mutex<HashMap<String, Arc<IndexSnapshot>>>,
-    lookups: HashMap<String, Entries>,
+    lookups: HashMap<String, LookupEntries>,
     asked: Mutex<Vec<Value>>,
 }
 
@@ -61,45 +53,6 @@ impl World {
         let load = || datasets::load(&self.folder, name);
         Some(Arc::clone(segments.entry(name.to_owned()).or_insert_with(load)))
     }
-
-    fn answer(&self, query: &NativeQuery, rows: Option<InlineSegment>) -> Result<NativeAnswer> {
-        self.asked.lock().unwrap().push(query.json.clone());
-        let parsed = Query::from_value(&query.json)
-            .map_err(|error| SqlError::new(error.class(), format!("{error} in {}", query.json)))?;
-        let segments: Vec<Arc<dyn SegmentView>> = match rows {
-            Some(rows) => vec![Arc::new(rows.for_query(&parsed))],
-            None => parsed
-                .base()
-                .data_source
-                .table_names()
-                .into_iter()
-                .filter_map(|name| Some(self.segment(name)? as Arc<dyn SegmentView>))
-                .collect(),
-        };
-        let context = ExecContext::default();
-        let failed = |error: henge_exec::ExecError| {
-            SqlError::new(error.class(), format!("{error} in {}", query.json))
-        };
-        let partials = segments
-            .iter()
-            .map(|segment| run(&parsed, segment.as_ref(), &context))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(failed)?;
-        let merged = merge(&parsed, partials, &context).map_err(failed)?;
-        let answer = finalise(&parsed, merged, &context).map_err(failed)?;
-        let mut bytes = Vec::new();
-        henge_answer::write(&parsed, &answer, Form::Arrow, &mut bytes, &mut |_| Ok(()))
-            .map_err(failed)?;
-        let batches = read(&bytes)?;
-        Ok(NativeAnswer { batches, ..NativeAnswer::default() })
-    }
-}
-
-fn read(bytes: &[u8]) -> Result<Vec<RecordBatch>> {
-    let internal =
-        |error: arrow_schema::ArrowError| SqlError::new(ErrorClass::Internal, error.to_string());
-    let reader = StreamReader::try_new(bytes, None).map_err(internal)?;
-    reader.collect::<std::result::Result<_, _>>().map_err(internal)
 }
 
 impl Catalog for World {
@@ -127,7 +80,7 @@ impl Catalog for World {
         names
     }
 
-    fn lookup(&self, name: &str) -> Option<Entries> {
+    fn lookup(&self, name: &str) -> Option<LookupEntries> {
         self.lookups.get(name).cloned()
     }
 }
@@ -135,7 +88,11 @@ impl Catalog for World {
 #[async_trait]
 impl Source for World {
     async fn ask(&self, query: NativeQuery) -> Result<NativeAnswer> {
-        self.answer(&query, None)
+        self.asked.lock().unwrap().push(query.json.clone());
+        native::answer(&query, |parsed| {
+            let names = parsed.base().data_source.table_names().into_iter();
+            names.filter_map(|name| Some(self.segment(name)? as Arc<dyn SegmentView>)).collect()
+        })
     }
 
     async fn ask_over(
@@ -144,9 +101,8 @@ impl Source for World {
         schema: SchemaRef,
         rows: Vec<RecordBatch>,
     ) -> Result<NativeAnswer> {
-        let rows = rows_of_batches(&schema, &rows, None)
-            .map_err(|error| SqlError::new(error.class(), error.to_string()))?;
-        self.answer(&query, Some(rows))
+        self.asked.lock().unwrap().push(query.json.clone());
+        native::answer_over(&query, &schema, &rows)
     }
 
     async fn system_rows(&self, _: &str) -> Result<Vec<RecordBatch>> {

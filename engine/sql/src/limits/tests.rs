@@ -1,50 +1,19 @@
 //! Statements that grow beyond what is planned, and those that look so and do not.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
-use henge_types::{ColumnType, ErrorClass};
+use henge_types::ErrorClass;
 
 use super::{Size, StatementLimits};
-use crate::catalog::{Catalog, Column, Table};
 use crate::error::Result;
 use crate::statement;
+use crate::support::{Tables, long, table};
 
-/// One datasource, `t`, of fifty columns.
-#[derive(Debug)]
-struct Fifty;
-
-impl Catalog for Fifty {
-    fn version(&self) -> u64 {
-        1
-    }
-
-    fn table_names(&self) -> Vec<String> {
-        vec!["t".to_owned()]
-    }
-
-    fn table(&self, name: &str) -> Option<Arc<Table>> {
-        let column = |number: usize| Column {
-            name: format!("c{number}"),
-            column_type: ColumnType::Long,
-            multi_value: false,
-        };
-        let columns = (0..50).map(column).collect();
-        (name == "t").then(|| Arc::new(Table { name: name.to_owned(), columns }))
-    }
-
-    fn lookup_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn lookup(&self, _: &str) -> Option<Arc<[(String, Option<String>)]>> {
-        None
-    }
-}
-
+/// Over one datasource, `t`, of fifty columns beside its time.
 fn size(text: &str) -> Result<Size> {
     let query = statement::parse(text)?.query;
-    Size::of(&query, &Fifty, &StatementLimits::default())
+    let fifty = table("t", (0..50).map(|number| long(&format!("c{number}"))));
+    Size::of(&query, &Tables::of([fifty]), &StatementLimits::default())
 }
 
 #[track_caller]

@@ -6,57 +6,22 @@ use henge_types::{ColumnType, ErrorClass};
 use serde_json::{Value, json};
 
 use super::{Planned, describe, plan};
-use crate::catalog::{Catalog, Column, Table};
+use crate::catalog::Catalog;
 use crate::dialect::{self, Surroundings};
 use crate::error::SqlError;
 use crate::session::Parameter;
 use crate::statement;
+use crate::support::{Tables, column, long, table, text, texts};
 use crate::watch::{Unwatched, Watch};
 
 /// Two datasources and a lookup.
-#[derive(Debug)]
-struct Shop;
-
-impl Catalog for Shop {
-    fn version(&self) -> u64 {
-        1
-    }
-
-    fn table_names(&self) -> Vec<String> {
-        vec!["orders".to_owned(), "visits".to_owned()]
-    }
-
-    fn table(&self, name: &str) -> Option<Arc<Table>> {
-        let column = |name: &str, column_type, multi_value| Column {
-            name: name.to_owned(),
-            column_type,
-            multi_value,
-        };
-        let mut columns = vec![column("__time", ColumnType::Long, false)];
-        match name {
-            "orders" => columns.extend([
-                column("item", ColumnType::String, false),
-                column("price", ColumnType::Double, false),
-            ]),
-            "visits" => columns.extend([
-                column("page", ColumnType::String, false),
-                column("tags", ColumnType::String, true),
-                column("users", ColumnType::Complex("HLLSketch".to_owned()), false),
-                column("count", ColumnType::Long, false),
-            ]),
-            _ => return None,
-        }
-        Some(Arc::new(Table { name: name.to_owned(), columns }))
-    }
-
-    fn lookup_names(&self) -> Vec<String> {
-        vec!["names".to_owned()]
-    }
-
-    fn lookup(&self, name: &str) -> Option<Arc<[(String, Option<String>)]>> {
-        let entries = [("a".to_owned(), Some("Ann".to_owned()))];
-        (name == "names").then(|| Arc::from(entries))
-    }
+fn shop() -> Arc<dyn Catalog> {
+    let users = column("users", ColumnType::Complex("HLLSketch".to_owned()));
+    let tables = Tables::of([
+        table("orders", [text("item"), column("price", ColumnType::Double)]),
+        table("visits", [text("page"), texts("tags"), users, long("count")]),
+    ]);
+    Arc::new(tables.and_lookup("names", "a", "Ann"))
 }
 
 fn around(parameters: Option<Vec<Parameter>>) -> Surroundings {
@@ -70,8 +35,7 @@ fn unwatched() -> Arc<dyn Watch> {
 fn planned(text: &str) -> Result<Planned, SqlError> {
     let mut statement = statement::parse(text)?;
     dialect::rewrite(&mut statement.query, &around(Some(Vec::new())))?;
-    let catalog: Arc<dyn Catalog> = Arc::new(Shop);
-    plan(statement.query, &catalog, None, None, &unwatched())
+    plan(statement.query, &shop(), None, None, &unwatched())
 }
 
 fn shown(text: &str) -> String {
@@ -137,9 +101,8 @@ fn parameters_get_types_from_where_they_stand() {
     let mut statement =
         statement::parse("SELECT page FROM visits WHERE \"count\" > ? AND page = ?").unwrap();
     dialect::rewrite(&mut statement.query, &around(None)).unwrap();
-    let catalog: Arc<dyn Catalog> = Arc::new(Shop);
     let (_, parameters) =
-        describe(statement.query, &catalog, statement.parameters, &unwatched()).unwrap();
+        describe(statement.query, &shop(), statement.parameters, &unwatched()).unwrap();
     let types: Vec<&str> = parameters.iter().map(|parameter| parameter.sql_type.as_str()).collect();
     assert_eq!(types, ["BIGINT", "VARCHAR"]);
 }

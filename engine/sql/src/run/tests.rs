@@ -4,82 +4,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow_schema::SchemaRef;
-use async_trait::async_trait;
 use futures::TryStreamExt;
-use henge_types::{ColumnType, ErrorClass};
+use henge_types::ErrorClass;
 
-use crate::catalog::{Catalog, Column, Table};
 use crate::error::{Result, SqlError};
-use crate::session::{SqlEngine, SqlOptions, SqlRequest};
-use crate::source::{NativeAnswer, NativeQuery, Source};
+use crate::session::{SqlEngine, SqlOptions};
+use crate::support::{Answers, Tables, long, request, table, text};
 use crate::watch::{Stage, Unwatched, Watch};
 
 /// Rows of each datasource.
 const ROWS: i64 = 20_000;
 
 /// Two datasources, `a` and `b`, with the columns `n`, 0 and up, and `s`, the same as text.
-#[derive(Debug)]
-struct Numbers;
-
-impl Catalog for Numbers {
-    fn version(&self) -> u64 {
-        1
-    }
-
-    fn table_names(&self) -> Vec<String> {
-        vec!["a".to_owned(), "b".to_owned()]
-    }
-
-    fn table(&self, name: &str) -> Option<Arc<Table>> {
-        let column = |name: &str, column_type| Column {
-            name: name.to_owned(),
-            column_type,
-            multi_value: false,
-        };
-        let columns = vec![
-            column("__time", ColumnType::Long),
-            column("n", ColumnType::Long),
-            column("s", ColumnType::String),
-        ];
-        ["a", "b"].contains(&name).then(|| Arc::new(Table { name: name.to_owned(), columns }))
-    }
-
-    fn lookup_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn lookup(&self, _: &str) -> Option<Arc<[(String, Option<String>)]>> {
-        None
-    }
-}
-
-#[async_trait]
-impl Source for Numbers {
-    async fn ask(&self, _: NativeQuery) -> Result<NativeAnswer> {
-        let batch = |from: i64| {
-            let numbers = from..(from + 1_000);
-            let texts: StringArray = numbers.clone().map(|n| Some(n.to_string())).collect();
-            let numbers = Int64Array::from_iter_values(numbers);
-            let columns: [(&str, ArrayRef); 2] = [("n", Arc::new(numbers)), ("s", Arc::new(texts))];
-            RecordBatch::try_from_iter(columns).unwrap()
-        };
-        let batches = (0..ROWS).step_by(1_000).map(batch).collect();
-        Ok(NativeAnswer { batches, ..NativeAnswer::default() })
-    }
-
-    async fn ask_over(
-        &self,
-        _: NativeQuery,
-        _: SchemaRef,
-        _: Vec<RecordBatch>,
-    ) -> Result<NativeAnswer> {
-        Err(SqlError::unsupported("not in this test"))
-    }
-
-    async fn system_rows(&self, _: &str) -> Result<Vec<RecordBatch>> {
-        Ok(Vec::new())
-    }
+fn engine(options: SqlOptions) -> SqlEngine {
+    let numbers = |name| table(name, [long("n"), text("s")]);
+    let tables = Tables::of([numbers("a"), numbers("b")]);
+    let batch = |from: i64| {
+        let numbers = from..(from + 1_000);
+        let texts: StringArray = numbers.clone().map(|n| Some(n.to_string())).collect();
+        let numbers = Int64Array::from_iter_values(numbers);
+        let columns: [(&str, ArrayRef); 2] = [("n", Arc::new(numbers)), ("s", Arc::new(texts))];
+        RecordBatch::try_from_iter(columns).unwrap()
+    };
+    let source = Answers::by(move |_| Ok((0..ROWS).step_by(1_000).map(batch).collect()));
+    SqlEngine::new(Arc::new(tables), Arc::new(source), options)
 }
 
 /// Lets a statement go on until it has asked so often while it runs.
@@ -105,8 +53,7 @@ impl Watch for Patience {
 }
 
 async fn outcome(text: &str, options: SqlOptions, watch: &Arc<dyn Watch>) -> Result<usize> {
-    let engine = SqlEngine::new(Arc::new(Numbers), Arc::new(Numbers), options);
-    let request = SqlRequest { text: text.to_owned(), ..SqlRequest::default() };
+    let (engine, request) = (engine(options), request(text));
     let plan = engine.plan(&request, watch)?;
     let answer = engine.start(&plan, &request, Arc::clone(watch)).await?;
     let batches: Vec<RecordBatch> = answer.batches.try_collect().await?;

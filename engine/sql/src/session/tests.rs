@@ -1,111 +1,44 @@
 //! Settings of a session: what the context and `SET` say, and what is refused.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Int64Array, RecordBatch, StringArray};
-use arrow_schema::SchemaRef;
-use async_trait::async_trait;
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use futures::TryStreamExt;
-use henge_types::{ColumnType, ErrorClass};
+use henge_types::ErrorClass;
 use serde_json::{Map, Value, json};
 
-use super::{Parameter, SqlAnswer, SqlEngine, SqlOptions, SqlRequest};
-use crate::catalog::{Catalog, Column, Table};
+use super::{Parameter, SqlAnswer, SqlEngine, SqlOptions};
 use crate::error::{Result, SqlError};
-use crate::source::{NativeAnswer, NativeQuery, Source};
+use crate::source::NativeQuery;
+use crate::support::{Answers, Tables, long, request, table, text};
 use crate::watch::{Unwatched, Watch};
 
-/// One datasource, `visits`, and whoever is asked for it.
-#[derive(Debug, Default)]
-pub(super) struct World {
-    lookups: AtomicUsize,
-}
-
-impl Catalog for World {
-    fn version(&self) -> u64 {
-        1
-    }
-
-    fn table_names(&self) -> Vec<String> {
-        vec!["visits".to_owned()]
-    }
-
-    fn table(&self, name: &str) -> Option<Arc<Table>> {
-        self.lookups.fetch_add(1, Ordering::Relaxed);
-        let column = |name: &str, column_type| Column {
-            name: name.to_owned(),
-            column_type,
-            multi_value: false,
-        };
-        (name == "visits").then(|| {
-            let columns = vec![
-                column("__time", ColumnType::Long),
-                column("page", ColumnType::String),
-                column("n", ColumnType::Long),
-            ];
-            Arc::new(Table { name: name.to_owned(), columns })
-        })
-    }
-
-    fn lookup_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn lookup(&self, _: &str) -> Option<Arc<[(String, Option<String>)]>> {
-        None
-    }
-}
-
-#[async_trait]
-impl Source for World {
-    /// Two rows, whatever is asked for.
-    async fn ask(&self, query: NativeQuery) -> Result<NativeAnswer> {
-        if query.json["context"]["fails"] == true {
-            return Err(SqlError::new(ErrorClass::Timeout, "too late"));
-        }
-        let batch = RecordBatch::try_from_iter([
-            ("page", Arc::new(StringArray::from(vec!["a", "b"])) as _),
-            ("n", Arc::new(Int64Array::from(vec![1, 2])) as _),
-        ]);
-        let batches = vec![batch.unwrap()];
-        Ok(NativeAnswer { batches, ..NativeAnswer::default() })
-    }
-
-    async fn ask_over(
-        &self,
-        _: NativeQuery,
-        _: SchemaRef,
-        _: Vec<RecordBatch>,
-    ) -> Result<NativeAnswer> {
-        Err(SqlError::unsupported("not in this test"))
-    }
-
-    async fn system_rows(&self, table: &str) -> Result<Vec<RecordBatch>> {
-        assert_eq!(table, "server_segments");
-        let batch = RecordBatch::try_from_iter([
-            ("segment_id", Arc::new(StringArray::from(vec!["s1"])) as _),
-            ("server", Arc::new(StringArray::from(vec!["h:1"])) as _),
-        ]);
-        Ok(vec![batch.unwrap()])
-    }
-}
-
-pub(super) fn engine(plan_cache_bytes: usize) -> (Arc<World>, SqlEngine) {
-    let world = Arc::new(World::default());
+/// An engine over one datasource, `visits`, whose two rows are the answer to whatever is asked.
+pub(super) fn engine(plan_cache_bytes: usize) -> (Arc<Tables>, SqlEngine) {
+    let tables = Arc::new(Tables::of([table("visits", [text("page"), long("n")])]));
+    let one = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+    let segments = RecordBatch::try_from_iter([("segment_id", one("s1")), ("server", one("h:1"))]);
+    let source = Answers::by(two_rows).and_system(segments.unwrap());
     let options = SqlOptions { plan_cache_bytes, ..SqlOptions::default() };
-    let engine = SqlEngine::new(Arc::clone(&world) as _, Arc::clone(&world) as _, options);
-    (world, engine)
+    let engine = SqlEngine::new(Arc::clone(&tables) as _, Arc::new(source), options);
+    (tables, engine)
+}
+
+fn two_rows(query: &NativeQuery) -> Result<Vec<RecordBatch>> {
+    if query.json["context"]["fails"] == true {
+        return Err(SqlError::new(ErrorClass::Timeout, "too late"));
+    }
+    let rows = RecordBatch::try_from_iter([
+        ("page", Arc::new(StringArray::from(vec!["a", "b"])) as _),
+        ("n", Arc::new(Int64Array::from(vec![1, 2])) as _),
+    ]);
+    Ok(vec![rows.unwrap()])
 }
 
 pub(super) fn unwatched() -> Arc<dyn Watch> {
     Arc::new(Unwatched)
-}
-
-pub(super) fn request(text: &str) -> SqlRequest {
-    SqlRequest { text: text.to_owned(), ..SqlRequest::default() }
 }
 
 async fn rows(answer: SqlAnswer) -> Vec<RecordBatch> {
@@ -207,9 +140,9 @@ async fn time_columns_are_found_by_their_jdbc_type() {
 
 #[tokio::test]
 async fn h_100_plans_are_remembered_by_all_that_they_depend_on() {
-    let (world, engine) = engine(16 << 20);
+    let (tables, engine) = engine(16 << 20);
     let text = "SELECT page FROM visits WHERE __time > TIMESTAMP '2000-01-01 00:00:00'";
-    let looked_up = || world.lookups.load(Ordering::Relaxed);
+    let looked_up = || tables.looked_up();
     engine.run(request(text)).await.unwrap();
     let once = looked_up();
     engine.run(request(text)).await.unwrap();

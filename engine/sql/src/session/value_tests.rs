@@ -1,12 +1,12 @@
 //! What statements give that no datasource is asked for: numbers at the ends of their range, days, subqueries.
 
 use arrow_array::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::TryStreamExt;
 use serde_json::json;
 
-use super::tests::{engine, request};
+use super::tests::engine;
 use crate::error::SqlError;
+use crate::support::{lines, request};
 
 /// The rows as text, or the error's words.
 async fn given(text: &str, zone: Option<&str>) -> Result<Vec<String>, String> {
@@ -18,17 +18,7 @@ async fn given(text: &str, zone: Option<&str>) -> Result<Vec<String>, String> {
     let words = |error: SqlError| error.message;
     let answer = engine.run(request).await.map_err(words)?;
     let batches: Vec<RecordBatch> = answer.batches.try_collect().await.map_err(words)?;
-    let options = FormatOptions::new().with_null("null");
-    let line = |batch: &RecordBatch, row: usize| {
-        let columns = batch.columns().iter();
-        let cells = columns.map(|column| {
-            ArrayFormatter::try_new(column, &options).unwrap().value(row).to_string()
-        });
-        cells.collect::<Vec<_>>().join(" ")
-    };
-    let lines =
-        batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| line(batch, row)));
-    Ok(lines.collect())
+    Ok(batches.iter().flat_map(|batch| lines(batch, " ")).collect())
 }
 
 async fn rows(text: &str) -> Vec<String> {

@@ -7,17 +7,19 @@
 
 mod draw;
 mod grammar;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;
 
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::TryStreamExt;
 use henge_sql::{SqlEngine, SqlOptions, SqlRequest};
 use serde_json::{Map, Value};
 
 use draw::Draw;
+use support::lines;
 use world::World;
 
 /// Statements of a run.
@@ -40,7 +42,7 @@ impl Asked {
     fn over(seed: u64) -> Self {
         let world = Arc::new(World::drawn(seed));
         let options = SqlOptions { memory_bytes: 1 << 28, partitions: 2, ..SqlOptions::default() };
-        let engine = SqlEngine::new(Arc::clone(&world) as _, world, options);
+        let engine = SqlEngine::new(Arc::new(world::catalogue()), world, options);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { engine, runtime }
     }
@@ -59,7 +61,7 @@ impl Asked {
             answer.batches.try_collect::<Vec<RecordBatch>>().await
         });
         let mut lines = match answered {
-            Ok(batches) => batches.iter().flat_map(lines_of).collect(),
+            Ok(batches) => batches.iter().flat_map(|batch| lines(batch, " | ")).collect(),
             Err(error) => vec![format!("error: {error}")],
         };
         if !ordered {
@@ -67,19 +69,6 @@ impl Asked {
         }
         lines
     }
-}
-
-fn lines_of(batch: &RecordBatch) -> Vec<String> {
-    let options = FormatOptions::new().with_null("null");
-    let columns = batch.columns().iter();
-    let columns: Vec<ArrayFormatter<'_>> =
-        columns.map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
-    let cell = |column: &ArrayFormatter<'_>, row| match column.value(row).to_string().as_str() {
-        "-0.0" => "0.0".to_owned(),
-        text => text.to_owned(),
-    };
-    let line = |row| columns.iter().map(|column| cell(column, row)).collect::<Vec<_>>().join(" | ");
-    (0..batch.num_rows()).map(line).collect()
 }
 
 /// Draws statements and tells those that break the law, each with what it takes to see it again.

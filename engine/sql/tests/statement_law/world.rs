@@ -6,17 +6,15 @@ use arrow_array::{
     ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMillisecondArray,
 };
-use arrow_ipc::reader::StreamReader;
 use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
-use henge_answer::Form;
-use henge_exec::{ExecContext, ExecError, finalise, merge, run};
 use henge_inline::{InlineSegment, rows_of_batches};
-use henge_query::Query;
-use henge_sql::{Catalog, Column, NativeAnswer, NativeQuery, Result, Source, SqlError, Table};
+use henge_segment::SegmentView;
+use henge_sql::{NativeAnswer, NativeQuery, Result, Source};
 use henge_types::ColumnType;
 
 use crate::draw::Draw;
+use crate::support::{Tables, column, long, native, table, text};
 
 /// 2000-01-01, ms.
 const START_MS: i64 = 946_684_800_000;
@@ -40,35 +38,13 @@ impl World {
         let t = (0..segments).map(|_| facts(&mut draw)).collect();
         Self { t, u: vec![names(&mut draw)] }
     }
+}
 
-    fn answer(&self, query: &NativeQuery, rows: Option<InlineSegment>) -> Result<NativeAnswer> {
-        let parsed = Query::from_value(&query.json)
-            .map_err(|error| SqlError::new(error.class(), format!("{error} in {}", query.json)))?;
-        let failed =
-            |error: ExecError| SqlError::new(error.class(), format!("{error} in {}", query.json));
-        let segments: Vec<InlineSegment> = match rows {
-            Some(rows) => vec![rows],
-            None => {
-                let names = parsed.base().data_source.table_names();
-                names
-                    .iter()
-                    .flat_map(|name| if *name == "t" { &self.t } else { &self.u })
-                    .cloned()
-                    .collect()
-            }
-        };
-        let context = ExecContext::default();
-        let partials = segments.iter().map(|rows| run(&parsed, &rows.for_query(&parsed), &context));
-        let partials = partials.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
-        let merged = merge(&parsed, partials, &context).map_err(failed)?;
-        let answer = finalise(&parsed, merged, &context).map_err(failed)?;
-        let mut bytes = Vec::new();
-        henge_answer::write(&parsed, &answer, Form::Arrow, &mut bytes, &mut |_| Ok(()))
-            .map_err(failed)?;
-        let reader = StreamReader::try_new(bytes.as_slice(), None).unwrap();
-        let batches = reader.collect::<std::result::Result<_, _>>().unwrap();
-        Ok(NativeAnswer { batches, ..NativeAnswer::default() })
-    }
+/// The tables' columns.
+pub(crate) fn catalogue() -> Tables {
+    let numbers = [column("price", ColumnType::Double), column("ratio", ColumnType::Float)];
+    let facts = [text("country"), text("city"), long("added")].into_iter().chain(numbers);
+    Tables::of([table("t", facts), table("u", [text("k"), long("n")])])
 }
 
 fn facts(draw: &mut Draw) -> InlineSegment {
@@ -120,50 +96,16 @@ fn segment(columns: Vec<(&str, ArrayRef)>) -> InlineSegment {
     rows_of_batches(&schema, &[batch], None).unwrap()
 }
 
-impl Catalog for World {
-    fn version(&self) -> u64 {
-        1
-    }
-
-    fn table_names(&self) -> Vec<String> {
-        vec!["t".to_owned(), "u".to_owned()]
-    }
-
-    fn table(&self, name: &str) -> Option<Arc<Table>> {
-        use ColumnType::{Double, Float, Long, String};
-        let columns = match name {
-            "t" => vec![
-                ("__time", Long),
-                ("country", String),
-                ("city", String),
-                ("added", Long),
-                ("price", Double),
-                ("ratio", Float),
-            ],
-            "u" => vec![("__time", Long), ("k", String), ("n", Long)],
-            _ => return None,
-        };
-        let columns = columns.into_iter().map(|(name, column_type)| Column {
-            name: name.to_owned(),
-            column_type,
-            multi_value: false,
-        });
-        Some(Arc::new(Table { name: name.to_owned(), columns: columns.collect() }))
-    }
-
-    fn lookup_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn lookup(&self, _: &str) -> Option<Arc<[(String, Option<String>)]>> {
-        None
-    }
-}
-
 #[async_trait]
 impl Source for World {
     async fn ask(&self, query: NativeQuery) -> Result<NativeAnswer> {
-        self.answer(&query, None)
+        native::answer(&query, |parsed| {
+            let names = parsed.base().data_source.table_names().into_iter();
+            let segments = names.flat_map(|name| if name == "t" { &self.t } else { &self.u });
+            let of_query =
+                |rows: &InlineSegment| -> Arc<dyn SegmentView> { Arc::new(rows.for_query(parsed)) };
+            segments.map(of_query).collect()
+        })
     }
 
     async fn ask_over(
@@ -172,9 +114,7 @@ impl Source for World {
         schema: SchemaRef,
         rows: Vec<RecordBatch>,
     ) -> Result<NativeAnswer> {
-        let rows = rows_of_batches(&schema, &rows, None)
-            .map_err(|error| SqlError::new(error.class(), error.to_string()))?;
-        self.answer(&query, Some(rows))
+        native::answer_over(&query, &schema, &rows)
     }
 
     async fn system_rows(&self, _: &str) -> Result<Vec<RecordBatch>> {

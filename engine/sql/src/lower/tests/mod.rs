@@ -7,87 +7,35 @@ mod times;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
-use async_trait::async_trait;
 use datafusion::arrow::array::AsArray;
 use futures::TryStreamExt;
 use futures::executor::block_on;
 use henge_types::{ColumnType, Interval};
 use serde_json::{Map, Value};
 
-use crate::error::Result;
-use crate::{
-    Catalog, Column, NativeAnswer, NativeQuery, Source, SqlEngine, SqlOptions, SqlRequest, Table,
-};
+use crate::support::{Tables, column, long, no_rows, table, text, texts};
+use crate::{SqlEngine, SqlOptions, SqlRequest};
 
-/// One table `t`.
-#[derive(Debug)]
-struct OneTable;
-
-impl Catalog for OneTable {
-    fn version(&self) -> u64 {
-        1
-    }
-
-    fn table_names(&self) -> Vec<String> {
-        vec!["t".to_owned(), "u".to_owned()]
-    }
-
-    fn table(&self, name: &str) -> Option<Arc<Table>> {
-        let column = |name: &str, column_type, multi_value| Column {
-            name: name.to_owned(),
-            column_type,
-            multi_value,
-        };
-        let columns = vec![
-            column("__time", ColumnType::Long, false),
-            column("country", ColumnType::String, false),
-            column("tags", ColumnType::String, true),
-            column("added", ColumnType::Long, false),
-            column("delta", ColumnType::Double, false),
-            column("users", ColumnType::Complex("hyperUnique".to_owned()), false),
-        ];
-        let name = name.to_owned();
-        matches!(name.as_str(), "t" | "u").then(|| Arc::new(Table { name, columns }))
-    }
-
-    fn lookup_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn lookup(&self, _: &str) -> Option<Arc<[(String, Option<String>)]>> {
-        None
-    }
-}
-
-#[async_trait]
-impl Source for OneTable {
-    async fn ask(&self, _: NativeQuery) -> Result<NativeAnswer> {
-        Ok(NativeAnswer::default())
-    }
-
-    async fn ask_over(
-        &self,
-        _: NativeQuery,
-        _: SchemaRef,
-        _: Vec<RecordBatch>,
-    ) -> Result<NativeAnswer> {
-        Ok(NativeAnswer::default())
-    }
-
-    async fn system_rows(&self, _: &str) -> Result<Vec<RecordBatch>> {
-        Ok(Vec::new())
-    }
+/// An engine over the tables `t` and `u`, which are alike and have no rows.
+fn engine() -> SqlEngine {
+    let columns = [
+        text("country"),
+        texts("tags"),
+        long("added"),
+        column("delta", ColumnType::Double),
+        column("users", ColumnType::Complex("hyperUnique".to_owned())),
+    ];
+    let tables = Tables::of([table("t", columns.clone()), table("u", columns)]);
+    SqlEngine::new(Arc::new(tables), no_rows(), SqlOptions::default())
 }
 
 /// What EXPLAIN says of a statement.
 fn explained(sql: &str, context: Value) -> Value {
-    let engine = SqlEngine::new(Arc::new(OneTable), Arc::new(OneTable), SqlOptions::default());
     let context: Map<String, Value> = serde_json::from_value(context).unwrap();
     let text = format!("EXPLAIN PLAN FOR {sql}");
     let request = SqlRequest { text, context, ..SqlRequest::default() };
     let batches: Vec<RecordBatch> = block_on(async {
-        let answer = engine.run(request).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let answer = engine().run(request).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
         answer.batches.try_collect().await.unwrap()
     });
     let plan = batches[0].column(0).as_string::<i32>().value(0);
