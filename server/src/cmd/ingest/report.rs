@@ -3,7 +3,7 @@
 
 use std::io;
 
-use henge_platform::metadata::TaskReport;
+use henge_platform::metadata::{ReplacedRows, TaskReport};
 use serde_json::{Value, json};
 
 use super::follow::{ETERNITY, what_is_served};
@@ -30,40 +30,59 @@ pub(crate) fn lines(
     datasource: &str,
     id: &str,
 ) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut say = |text: String| lines.push(text);
-    if let Some(replaced) = &report.replaced {
-        say(format!(
-            "Replaced: {} with {}{}, {}",
-            counted(replaced.segments, "segment"),
-            if replaced.is_upper_bound { "at most " } else { "" },
-            counted(replaced.rows, "row"),
-            replaced.interval
-        ));
+    let mut lines: Vec<String> = report.replaced.iter().map(replaced).collect();
+    lines.extend(refusals(report, base_url, datasource));
+    lines.extend(changes(report));
+    lines.extend(remarks(report));
+    if report.refusals.len().max(report.changes.len()) > ENTRIES_SHOWN {
+        let path = format!("/druid/indexer/v1/task/{}/reports", path_segment(id));
+        lines.push(format!("The whole report: curl '{base_url}{path}'"));
     }
+    lines
+}
+
+fn replaced(replaced: &ReplacedRows) -> String {
+    format!(
+        "Replaced: {} with {}{}, {}",
+        counted(replaced.segments, "segment"),
+        if replaced.is_upper_bound { "at most " } else { "" },
+        counted(replaced.rows, "row"),
+        replaced.interval
+    )
+}
+
+/// What was not stored, and where to get it.
+fn refusals(report: &TaskReport, base_url: &str, datasource: &str) -> Vec<String> {
     let refused: u64 = report.refusals.iter().map(|entry| entry.count).sum();
-    if refused > 0 {
-        say(format!("REFUSED and not stored: {}", counted(refused, "event")));
-        for entry in report.refusals.iter().take(ENTRIES_SHOWN) {
-            let column = match entry.column.as_str() {
-                "" => entry.kind.replace('_', " "),
-                column => format!("column '{column}'"),
-            };
-            let (count, place) = (grouped(entry.count), &entry.place);
-            say(format!("  {column}: {count}; first in {place}: {}", entry.example));
-        }
-        let letters = format!("/v1/datasources/{}/dead-letters", path_segment(datasource));
-        say(format!("  All of them: curl '{base_url}{letters}'"));
+    if refused == 0 {
+        return Vec::new();
     }
+    let mut lines = vec![format!("REFUSED and not stored: {}", counted(refused, "event"))];
+    for entry in report.refusals.iter().take(ENTRIES_SHOWN) {
+        let column = match entry.column.as_str() {
+            "" => entry.kind.replace('_', " "),
+            column => format!("column '{column}'"),
+        };
+        let (count, place) = (grouped(entry.count), &entry.place);
+        lines.push(format!("  {column}: {count}; first in {place}: {}", entry.example));
+    }
+    let letters = format!("/v1/datasources/{}/dead-letters", path_segment(datasource));
+    lines.push(format!("  All of them: curl '{base_url}{letters}'"));
+    lines
+}
+
+/// What is stored otherwise than it came; times that were cut to milliseconds come last.
+fn changes(report: &TaskReport) -> Vec<String> {
+    let mut lines = Vec::new();
     let (cut, changes): (Vec<_>, Vec<_>) = report.changes.iter().partition(|c| c.cut_to_ms);
     if !changes.is_empty() {
-        say("CHANGED: values that are not stored as they came".to_owned());
+        lines.push("CHANGED: values that are not stored as they came".to_owned());
         for entry in changes.iter().take(ENTRIES_SHOWN) {
             let nulled = match entry.nulled {
                 0 => String::new(),
                 nulled => format!(", {} of them null now", grouped(nulled)),
             };
-            say(format!(
+            lines.push(format!(
                 "  column '{}': {}{nulled}; first in {}: {} became {}",
                 entry.column,
                 grouped(entry.count),
@@ -73,21 +92,16 @@ pub(crate) fn lines(
             ));
         }
     }
-    for entry in cut {
-        say(format!(
+    lines.extend(cut.into_iter().map(|entry| {
+        format!(
             "Cut to ms: {} of column '{}'; first in {}: {} became {}",
             counted(entry.count, "time"),
             entry.column,
             entry.place,
             entry.example,
             entry.stored
-        ));
-    }
-    remarks(report).into_iter().for_each(&mut say);
-    if report.refusals.len().max(report.changes.len()) > ENTRIES_SHOWN {
-        let path = format!("/druid/indexer/v1/task/{}/reports", path_segment(id));
-        say(format!("The whole report: curl '{base_url}{path}'"));
-    }
+        )
+    }));
     lines
 }
 
