@@ -115,30 +115,7 @@ pub(super) fn load(client: &Client, file: &Path, datasource: &str) -> Result<()>
 
 /// Looks into the files, and makes a task of them.
 fn plan(args: &IngestArgs) -> Result<Plan> {
-    let mut sources = inputs::find(&args.files)?;
-    let (mut samples, mut empty) = (Vec::new(), Vec::new());
-    for source in std::mem::take(&mut sources.files) {
-        // A spec that names a format needs no look.
-        let looked = match Sample::of(&source, args.format()) {
-            Err(_) if args.spec.is_some() => None,
-            looked => Some(looked?),
-        };
-        match looked {
-            Some(None) => empty.push(source.name),
-            Some(Some(sample)) => {
-                samples.push(sample);
-                sources.files.push(source);
-            }
-            None => sources.files.push(source),
-        }
-    }
-    if sources.files.is_empty() && !empty.is_empty() {
-        let are = if empty.len() == 1 { "it is empty" } else { "all of them are empty" };
-        bail!("nothing to load from {}: {are}", empty.join(", "));
-    }
-    for name in empty {
-        say(format!("{name} is empty and left out"))?;
-    }
+    let (sources, samples) = samples(args)?;
     let spec = match &args.spec {
         Some(path) => read_spec(path)?,
         None => guessed_spec(args, &samples)?,
@@ -171,6 +148,35 @@ fn plan(args: &IngestArgs) -> Result<Plan> {
         task["context"]["strict"] = true.into();
     }
     Ok(Plan { sources, sample: samples.into_iter().next(), task, datasource })
+}
+
+/// The files that hold something, and a look into each that wants one.
+fn samples(args: &IngestArgs) -> Result<(Sources, Vec<Sample>)> {
+    let mut sources = inputs::find(&args.files)?;
+    let (mut samples, mut empty) = (Vec::new(), Vec::new());
+    for source in std::mem::take(&mut sources.files) {
+        // A spec that names a format needs no look.
+        let looked = match Sample::of(&source, args.format()) {
+            Err(_) if args.spec.is_some() => None,
+            looked => Some(looked?),
+        };
+        match looked {
+            Some(None) => empty.push(source.name),
+            Some(Some(sample)) => {
+                samples.push(sample);
+                sources.files.push(source);
+            }
+            None => sources.files.push(source),
+        }
+    }
+    if sources.files.is_empty() && !empty.is_empty() {
+        let are = if empty.len() == 1 { "it is empty" } else { "all of them are empty" };
+        bail!("nothing to load from {}: {are}", empty.join(", "));
+    }
+    for name in empty {
+        say(format!("{name} is empty and left out"))?;
+    }
+    Ok((sources, samples))
 }
 
 /// A spec by the first file, with the datasource named like it.
