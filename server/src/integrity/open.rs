@@ -26,22 +26,7 @@ pub(crate) async fn open_metadata(
     storage: Arc<dyn DeepStorage>,
     log_marks: &LogMarks,
 ) -> Result<Arc<dyn MetadataStore>> {
-    let options = folder.metadata_store().with_marks(log_marks.clone());
-    let is_unmade = || SqlMetadataStore::is_unmade(options.clone());
-    if is_unmade().await.context("open the metadata store")? {
-        let left = examine(folder, &*storage, None).await?;
-        // Another process of the cluster may have made it while this one looked.
-        if !left.fits() && is_unmade().await.context("open the metadata store")? {
-            refuse(folder, &left)?;
-        }
-    }
-    let store = match SqlMetadataStore::open(options).await {
-        Err(MetadataError::Corrupt(reason)) => {
-            let report = Report { findings: vec![reason], ..Report::default() };
-            return Err(DoesNotFit::new(folder, report).into());
-        }
-        opened => opened.context("open the metadata store")?,
-    };
+    let store = open_store(folder, &*storage, log_marks).await?;
     let mut report = Report::default();
     let listed = Listing::of(&*storage, &store).await?;
     identity::compare(folder, &*storage, &store, &listed, &mut report).await?;
@@ -68,6 +53,38 @@ pub(crate) async fn open_metadata(
     if incomplete || listed.first_missing().is_some() {
         store.make_complete_manifest().await?;
     }
+    with_manifests(store, storage).await
+}
+
+/// The store itself, made when nothing in the folder says that there was one.
+async fn open_store(
+    folder: &DataFolder,
+    storage: &dyn DeepStorage,
+    log_marks: &LogMarks,
+) -> Result<SqlMetadataStore> {
+    let options = folder.metadata_store().with_marks(log_marks.clone());
+    let is_unmade = || SqlMetadataStore::is_unmade(options.clone());
+    if is_unmade().await.context("open the metadata store")? {
+        let left = examine(folder, storage, None).await?;
+        // Another process of the cluster may have made it while this one looked.
+        if !left.fits() && is_unmade().await.context("open the metadata store")? {
+            refuse(folder, &left)?;
+        }
+    }
+    match SqlMetadataStore::open(options).await {
+        Err(MetadataError::Corrupt(reason)) => {
+            let report = Report { findings: vec![reason], ..Report::default() };
+            Err(DoesNotFit::new(folder, report).into())
+        }
+        opened => opened.context("open the metadata store"),
+    }
+}
+
+/// The store that writes manifests to deep storage, with those written that wait for it.
+async fn with_manifests(
+    store: SqlMetadataStore,
+    storage: Arc<dyn DeepStorage>,
+) -> Result<Arc<dyn MetadataStore>> {
     let marked = store.manifest_state().await?.marked;
     let store = Arc::new(store);
     let written = ManifestedStore::new(store.clone(), storage);
