@@ -123,12 +123,7 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
     let listener = listen(&options.bind, "port").await?;
     let address = listener.local_addr().context("read the port")?;
     options.realtime.http_address = options.node.reached_at(address.port());
-    let rpc_listener = match &options.grpc_bind {
-        Some(bind) => Some(listen(bind, "grpc.listen").await?),
-        None => None,
-    };
-    let grpc = rpc_listener.as_ref().map(TcpListener::local_addr);
-    let grpc = grpc.transpose().context("read the port of gRPC")?;
+    let (rpc_listener, grpc) = listen_for_grpc(&options).await?.unzip();
     let (stop, stopped) = watch::channel(false);
     let gate = Gate::default();
     let over_http = henge_platform::http::serve(
@@ -148,20 +143,11 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
     let front = Arc::new(OnceLock::new());
     let over_grpc =
         spawn(serve_grpc(rpc_listener, &options, &ground, &roles, sql.as_ref(), &front, stopped));
-    let company = match grpc.filter(|_| options.node.is_in_cluster) {
-        Some(grpc) => {
-            let ports = Ports { http: address, grpc };
-            Some(Company::join(&options.node, &ground, ports).await?)
-        }
+    let ports = grpc.map(|grpc| Ports { http: address, grpc });
+    let company = match ports.filter(|_| options.node.is_in_cluster) {
+        Some(ports) => Some(join(&options, &ground, ports, &processes, &front).await?),
         None => None,
     };
-    if let Some(company) = &company {
-        processes.join(company);
-        let (limits, token) = (options.body.clone(), options.node.token.clone());
-        let metadata = ground.metadata.clone();
-        front.get_or_init(|| Arc::new(Front::new(company.clone(), metadata, limits, token)));
-        shown::cluster(&ground.metrics, company);
-    }
     if let Some(coordinator) = &roles.coordinator {
         shown::coordinator(&ground.metrics, coordinator);
     }
@@ -199,6 +185,31 @@ async fn register(
         SqlOptions::Postgres(_) => Some(begun.await),
         SqlOptions::Sqlite(_) => None,
     }
+}
+
+/// Joins the cluster, and tells of it whoever asks other processes.
+async fn join(
+    options: &Options,
+    ground: &Ground,
+    ports: Ports,
+    processes: &Processes,
+    front: &OnceLock<Arc<Front>>,
+) -> Result<Company> {
+    let company = Company::join(&options.node, ground, ports).await?;
+    processes.join(&company);
+    let (limits, token) = (options.body.clone(), options.node.token.clone());
+    let metadata = ground.metadata.clone();
+    front.get_or_init(|| Arc::new(Front::new(company.clone(), metadata, limits, token)));
+    shown::cluster(&ground.metrics, &company);
+    Ok(company)
+}
+
+/// What takes calls of gRPC, where it is on, and its address.
+async fn listen_for_grpc(options: &Options) -> Result<Option<(TcpListener, SocketAddr)>> {
+    let Some(bind) = &options.grpc_bind else { return Ok(None) };
+    let listener = listen(bind, "grpc.listen").await?;
+    let address = listener.local_addr().context("read the port of gRPC")?;
+    Ok(Some((listener, address)))
 }
 
 async fn listen((host, port): &(String, u16), setting: &str) -> Result<TcpListener> {
