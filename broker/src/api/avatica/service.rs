@@ -13,7 +13,7 @@ use super::connections::{Connections, InUse, Limits, PreparedText, Statement};
 use super::cursor::{Cursor, zone_of};
 use super::failure::{Failure, Result};
 use super::listing;
-use super::message::{Answer, Ask, Frame, FrameSize, GivenValue, Handle, ResultSet};
+use super::message::{Answer, Ask, Frame, FrameSize, GivenValue, Handle, Listing, ResultSet};
 use super::signature::Signature;
 use crate::api::drivers::{AnswerSql, Cell, JdbcType, Prepared, context_value, parameter_of};
 
@@ -88,21 +88,7 @@ impl Service {
                 self.execute(handle, parameters, frame).await?
             }
             Ask::Fetch { handle, offset, frame } => self.fetch(&handle, offset, frame).await?,
-            Ask::Listing { connection, what } => {
-                let used = self.connections.get(&connection)?;
-                let now_ms = self.clock.now_ms();
-                let (columns, rows) = listing::answer(&*self.statements, what, now_ms).await?;
-                let handle = Handle { connection, statement: used.next_id() };
-                let signature = Signature { columns, ..Signature::default() };
-                let first_frame = Frame { offset: 0, is_done: true, rows };
-                let own_statement = true;
-                Answer::ResultSet(Box::new(ResultSet {
-                    handle,
-                    own_statement,
-                    signature,
-                    first_frame,
-                }))
-            }
+            Ask::Listing { connection, what } => self.list(connection, what).await?,
             Ask::DatabaseProperties { connection } => {
                 self.connections.get(&connection)?;
                 Answer::DatabaseProperties
@@ -116,6 +102,19 @@ impl Service {
                 Answer::Rollback
             }
         })
+    }
+
+    /// What there is, as the rows of a statement of its own.
+    async fn list(&self, connection: String, what: Listing) -> Result<Answer> {
+        let used = self.connections.get(&connection)?;
+        let now_ms = self.clock.now_ms();
+        let (columns, rows) = listing::answer(&*self.statements, what, now_ms).await?;
+        let handle = Handle { connection, statement: used.next_id() };
+        let signature = Signature { columns, ..Signature::default() };
+        let first_frame = Frame { offset: 0, is_done: true, rows };
+        let own_statement = true;
+        let result = ResultSet { handle, own_statement, signature, first_frame };
+        Ok(Answer::ResultSet(Box::new(result)))
     }
 
     async fn prepare(&self, connection: String, text: PreparedText) -> Result<Answer> {
