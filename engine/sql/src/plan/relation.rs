@@ -122,19 +122,7 @@ fn unnest(
         JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (true, constraint),
         _ => return Err(unsupported("UNNEST is joined by CROSS, INNER or LEFT JOIN")),
     };
-    let TableFactor::UNNEST { alias, mut array_exprs, with_offset, with_ordinality, .. } =
-        join.relation
-    else {
-        return Err(unsupported("UNNEST is missing"));
-    };
-    if with_offset || with_ordinality {
-        return Err(unsupported(
-            "UNNEST gives no positions: leave out WITH OFFSET and WITH ORDINALITY",
-        ));
-    }
-    let (Some(array), true) = (array_exprs.pop(), array_exprs.is_empty()) else {
-        return Err(unsupported("UNNEST takes one array"));
-    };
+    let (array, alias) = one_array(join.relation)?;
     let array = context.sql_to_expr(array, input.schema())?;
     let array = as_array(array, input.schema())?;
     // A column of several values that has none counts as one that is null.
@@ -152,7 +140,33 @@ fn unnest(
         .project(outputs)?
         .unnest_columns_with_options(vec![unnested.clone()], options)?
         .build()?;
-    let plan = qualified(plan, unnested)?;
+    where_joined(qualified(plan, unnested)?, constraint, is_left, context)
+}
+
+/// What UNNEST takes, and what it is called.
+fn one_array(relation: TableFactor) -> Result<(SqlExpr, Option<TableAlias>)> {
+    let TableFactor::UNNEST { alias, mut array_exprs, with_offset, with_ordinality, .. } = relation
+    else {
+        return Err(unsupported("UNNEST is missing"));
+    };
+    if with_offset || with_ordinality {
+        return Err(unsupported(
+            "UNNEST gives no positions: leave out WITH OFFSET and WITH ORDINALITY",
+        ));
+    }
+    match (array_exprs.pop(), array_exprs.is_empty()) {
+        (Some(array), true) => Ok((array, alias)),
+        _ => Err(unsupported("UNNEST takes one array")),
+    }
+}
+
+/// The rows for which the join's condition holds.
+fn where_joined(
+    plan: LogicalPlan,
+    constraint: JoinConstraint,
+    is_left: bool,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<LogicalPlan> {
     match constraint {
         JoinConstraint::None => Ok(plan),
         JoinConstraint::On(condition) if is_left && !is_true(&condition) => {
