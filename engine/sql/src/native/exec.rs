@@ -58,7 +58,8 @@ pub(super) fn declared(
     let wanted = Arc::clone(&schema);
     let aligned = async move {
         let batches = answer.await?.into_iter();
-        let aligned = move |batch| align(&batch, &names, &wanted).map_err(DataFusionError::from);
+        let aligned =
+            move |batch: RecordBatch| align(&batch, &names, &wanted).map_err(DataFusionError::from);
         Ok::<_, DataFusionError>(stream::iter(batches.map(aligned)))
     };
     let rows = stream::once(aligned).try_flatten().boxed();

@@ -80,7 +80,7 @@ fn has_lists(expr: &Expr, mut count: usize) -> bool {
 /// The plan with lists that could meet kept apart.
 fn parted(plan: LogicalPlan) -> Result<LogicalPlan> {
     let names = NamePreserver::new(&plan);
-    let mut part = |expr: Expr| {
+    let mut part = |expr: Expr| -> Result<Transformed<Expr>> {
         let name = names.save(&expr);
         let parted = expr.rewrite(&mut Parting::default())?;
         Ok(parted.update_data(|expr| name.restore(expr)))
