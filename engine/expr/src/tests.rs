@@ -197,6 +197,50 @@ fn text_functions_count_characters() {
 }
 
 #[test]
+fn text_is_cut_into_parts_as_java_cuts_it() {
+    for (text, expected) in [
+        ("string_to_array('a,b,,', ',')", "a|b"),
+        ("string_to_array(',a', ',')", "|a"),
+        ("string_to_array(',', ',')", ""),
+        ("string_to_array('a1b22', '\\d+')", "a|b"),
+        ("string_to_array('abc', '')", "a|b|c"),
+        ("string_to_array('abc', null)", "a|b|c"),
+        ("string_to_array(x, nothing)", "f|o|o"),
+        ("string_to_array('', ',')", ""),
+    ] {
+        assert_eq!(eval(&format!("array_to_string({text}, '|')")), expected.into(), "{text}");
+    }
+    check(&[
+        ("array_length(string_to_array('', ','))", 1.into()),
+        ("array_length(string_to_array(',,', ','))", 0.into()),
+        ("array_length(string_to_array('10.1', '.'))", 0.into()),
+        ("string_to_array(nothing, ',')", NULL),
+    ]);
+}
+
+#[test]
+fn what_is_put_among_arrays_is_an_array() {
+    let nested = |lists: &[&[i64]]| -> ExprValue {
+        let list = |list: &&[i64]| list.iter().map(|n| ExprValue::from(*n)).collect::<Vec<_>>();
+        lists.iter().map(|one| list(one).into()).collect::<Vec<ExprValue>>().into()
+    };
+    check(&[
+        ("array_prepend('1', array(array(2, 3)))", nested(&[&[1], &[2, 3]])),
+        ("array_append(array(array(2, 3)), array('4', '5'))", nested(&[&[2, 3], &[4, 5]])),
+        ("array_concat(array(array(2)), array(array(3), array(4)))", nested(&[&[2], &[3], &[4]])),
+    ]);
+}
+
+#[test]
+fn sets_hold_arrays_once() {
+    let text = "array_set_add_all(array(array('b'), array('a, b')), \
+                array(array('a', 'b'), array('b'), array('a, b'), array('a')))";
+    let lists = ["a", "a|b", "a, b", "b"]
+        .map(|list| list.split('|').map(ExprValue::from).collect::<Vec<_>>().into());
+    assert_eq!(eval(text), lists.to_vec().into());
+}
+
+#[test]
 fn time_functions_know_zones() {
     check(&[
         ("timestamp_floor(t, 'P1D')", 949_536_000_000.into()),

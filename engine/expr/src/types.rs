@@ -108,7 +108,7 @@ pub(crate) fn cast(value: &ExprValue, target: ExprType) -> ExprValue {
 }
 
 /// Converts the leaves of nested arrays to a scalar type.
-fn cast_leaves(value: ExprValue, target: ExprType) -> ExprValue {
+pub(crate) fn cast_leaves(value: ExprValue, target: ExprType) -> ExprValue {
     match value {
         ExprValue::Array(items) => {
             items.iter().map(|item| cast_leaves(item.clone(), target)).collect::<Vec<_>>().into()

@@ -9,7 +9,7 @@ use crate::error::{ExprError, Result};
 use crate::java_regex::JavaRegex;
 use crate::node::Callable;
 use crate::operators::not_distinct;
-use crate::types::{array_result, as_index, cast, check_array, type_of};
+use crate::types::{array_result, as_index, cast, cast_leaves, check_array, type_of};
 use crate::value::{ELEMENT_BYTES, ExprValue};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -35,11 +35,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of_first("string_to_array", 2, 2, STRING_ARRAY, prepare_split),
 ];
 
-/// Converts a value to the type of an array's elements; null when it does not fit.
+/// Converts a value to the type of an array's elements; null when it does not fit. Among arrays one value is an
+/// array of one.
 fn like_elements(items: &[ExprValue], value: &ExprValue) -> ExprValue {
-    match items.iter().find_map(type_of) {
-        Some(element) if !element.is_array() => cast(value, element),
-        _ => value.clone(),
+    match (items.iter().find_map(type_of), value) {
+        (Some(element), ExprValue::Array(_)) if element.is_array() => {
+            cast_leaves(value.clone(), element.element())
+        }
+        (Some(element), value) => cast(value, element),
+        (None, value) => value.clone(),
     }
 }
 
@@ -126,7 +130,7 @@ fn set_add(arguments: &[ExprValue]) -> Result<ExprValue> {
     checked(all, "array_set_add")
 }
 
-/// A total order of values of one type; NaN last.
+/// A total order of values of one type; NaN last. Arrays are ordered by their first elements that differ.
 fn total_order(a: &ExprValue, b: &ExprValue) -> std::cmp::Ordering {
     match (a, b) {
         (ExprValue::Long(a), ExprValue::Long(b)) => a.cmp(b),
@@ -134,6 +138,10 @@ fn total_order(a: &ExprValue, b: &ExprValue) -> std::cmp::Ordering {
         (ExprValue::Null, ExprValue::Null) => std::cmp::Ordering::Equal,
         (ExprValue::Null, _) => std::cmp::Ordering::Less,
         (_, ExprValue::Null) => std::cmp::Ordering::Greater,
+        (ExprValue::Array(a), ExprValue::Array(b)) => {
+            let mut orders = a.iter().zip(b.iter()).map(|(a, b)| total_order(a, b));
+            orders.find(|order| order.is_ne()).unwrap_or(a.len().cmp(&b.len()))
+        }
         _ => a.as_text().cmp(&b.as_text()),
     }
 }
@@ -196,32 +204,36 @@ fn delimiter(text: &str) -> Result<Delimiter> {
     })
 }
 
+/// The parts as Java cuts them: empty ones at the end are left out, and a text without the delimiter is
+/// one part whatever it is.
 fn split(value: &ExprValue, delimiter: &Delimiter, budget: &Budget) -> Result<ExprValue> {
     let Some(text) = value.as_text() else { return Ok(ExprValue::Null) };
     // Each part is a text of its own.
     budget.reserve(ELEMENT_BYTES * text.len() as u64)?;
-    let parts: Vec<ExprValue> = match delimiter {
+    let mut parts: Vec<&str> = match delimiter {
         Delimiter::Text(delimiter) if delimiter.is_empty() => {
-            text.chars().map(|c| ExprValue::from(c.to_string())).collect()
+            text.split("").filter(|part| !part.is_empty()).collect()
         }
-        Delimiter::Text(delimiter) => text.split(delimiter.as_str()).map(ExprValue::from).collect(),
-        Delimiter::Pattern(pattern) => {
-            pattern.split(&text).into_iter().map(ExprValue::from).collect()
-        }
+        Delimiter::Text(delimiter) => text.split(delimiter.as_str()).collect(),
+        Delimiter::Pattern(pattern) => pattern.split(&text),
     };
-    checked(parts, "string_to_array")
+    if text.is_empty() {
+        parts = vec![""];
+    } else {
+        let kept = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
+        parts.truncate(kept);
+    }
+    checked(parts.into_iter().map(ExprValue::from).collect(), "string_to_array")
 }
 
 fn prepare_split(literals: &[Option<&ExprValue>]) -> Result<Callable> {
-    if let Some(Some(text)) = literals[1].map(ExprValue::as_text) {
+    // As in Druid, a delimiter that is null cuts where an empty one does.
+    if let Some(text) = literals[1].map(|text| text.as_text().unwrap_or_default()) {
         let known = delimiter(&text)?;
         return Ok(Box::new(move |arguments, budget| split(&arguments[0], &known, budget)));
     }
-    Ok(Box::new(|arguments, budget| match arguments[1].as_text() {
-        Some(text) => {
-            budget.step(COMPILE_STEPS)?;
-            split(&arguments[0], &delimiter(&text)?, budget)
-        }
-        None => Ok(ExprValue::Null),
+    Ok(Box::new(|arguments, budget| {
+        budget.step(COMPILE_STEPS)?;
+        split(&arguments[0], &delimiter(&arguments[1].as_text().unwrap_or_default())?, budget)
     }))
 }
