@@ -13,6 +13,9 @@ use crate::build::{Kind, of_values};
 use crate::segment::InlineSegment;
 use crate::values::{Numbers, Objects, Values};
 
+/// The complex type of JSON documents, which are held as texts.
+const JSON: &str = "json";
+
 /// The rows that a query brings.
 ///
 /// # Errors
@@ -23,6 +26,9 @@ pub fn rows_of_inline(rows: &InlineRows, memory: Option<&QueryMemory>) -> Result
         let given = || rows.rows.iter().filter_map(move |row| row.get(at));
         let values = match &column.column_type {
             _ if column.name == TIME_COLUMN => times(given())?,
+            Some(InlineType::Stored(ColumnType::Complex(name))) if name == JSON => {
+                of_values(Kind::Text, given().map(document))
+            }
             Some(InlineType::Stored(ColumnType::Complex(name))) => {
                 let values = given().map(|value| object(&column.name, value));
                 let values = values.collect::<Result<_>>()?;
@@ -103,6 +109,14 @@ fn check(name: &str, row: usize, value: &ExprValue, kind: &Kind) -> Result<()> {
         "dataSource.rows[{row}]: {value} in column '{name}' is no {declared}; write null, or give the column another \
          type"
     )))
+}
+
+/// A document: an object or an array as its JSON text, anything else as it is.
+fn document(value: &Value) -> ExprValue {
+    match value {
+        Value::Array(_) => value.to_string().into(),
+        other => value_of(other),
+    }
 }
 
 fn object(name: &str, value: &Value) -> Result<Option<std::sync::Arc<[u8]>>> {

@@ -449,6 +449,34 @@ fn arrays_are_values_by_themselves_and_several_values_are_taken_one_by_one() {
 }
 
 #[test]
+fn documents_are_values_that_functions_of_json_look_into() {
+    let document = json!({"x": 2, "y": {"z": "deep"}, "list": [1, 2]});
+    let read = |column_type: &str, value: Value, expression: &str| {
+        let query = json!({
+            "queryType": "scan", "dataSource": inline(&["d"], &[column_type], &[vec![value]]),
+            "intervals": ["1970/1971"], "columns": ["v"], "resultFormat": "compactedList",
+            "virtualColumns": [{"type": "expression", "name": "v", "expression": expression}],
+        });
+        answer(&Query::from_value(&query).unwrap())[0]["events"][0][0].clone()
+    };
+    for (expression, wanted) in [
+        ("json_value(d, '$.y.z')", json!("deep")),
+        ("json_value(d, '$.x', 'LONG')", json!(2)),
+        ("json_value(d, '$.list[1]', 'LONG')", json!(2)),
+        ("json_keys(d, '$.y')", json!(["z"])),
+    ] {
+        assert_eq!(read("COMPLEX<json>", document.clone(), expression), wanted, "{expression}");
+    }
+    assert_eq!(read("COMPLEX<json>", json!([7, 8]), "json_value(d, '$[1]', 'LONG')"), json!(8));
+    assert_eq!(read("COMPLEX<json>", json!("text"), "concat(d, '!')"), json!("text!"));
+    let several = json!([{"x": 1}, {"x": 2}]);
+    let array = "ARRAY<COMPLEX<json>>";
+    assert_eq!(read(array, several.clone(), "array_length(d)"), json!(2));
+    let second = "json_value(array_ordinal(d, 2), '$.x', 'LONG')";
+    assert_eq!(read(array, several, second), json!(2));
+}
+
+#[test]
 fn texts_that_say_so_are_stored_objects() {
     let typed = |name: &str, druid_type: &str| {
         let metadata = [("druid.type".to_owned(), format!("COMPLEX<{druid_type}>"))].into();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use henge_types::{ColumnType, TIME_COLUMN};
+use henge_types::{ColumnType, TIME_COLUMN, ValueType};
 
 use super::dimension::value_type;
 use super::filter::{optional_plain_filter, plain_filter};
@@ -104,12 +104,13 @@ fn inline(node: &Node<'_>) -> Result<InlineRows> {
     Ok(InlineRows { columns: columns.collect(), rows })
 }
 
-/// The type of an inline column: one of stored columns, or `ARRAY<type>`.
+/// The type of an inline column: one of stored columns, or `ARRAY<type>`. Documents in arrays are texts.
 fn column_type(node: &Node<'_>) -> Result<InlineType> {
     let name = node.text()?;
     let upper = name.to_ascii_uppercase();
     let element = upper.strip_prefix("ARRAY<").and_then(|rest| rest.strip_suffix('>'));
     let read = match element {
+        Some("COMPLEX<JSON>") => Ok(InlineType::Array(ValueType::String)),
         Some(element) => element.parse().map(InlineType::Array),
         None if upper.starts_with("COMPLEX") => name.parse().map(InlineType::Stored),
         None => value_type(node)
