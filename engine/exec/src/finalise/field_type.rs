@@ -21,7 +21,7 @@ pub enum FieldType {
     String,
     /// Sketches, and values with their times.
     Complex,
-    /// Several values a row, each of this type: a number, text, or null only.
+    /// Several values a row, each of this type: a number, text, an array, or null only.
     Array(Box<FieldType>),
 }
 
@@ -78,13 +78,8 @@ impl FieldType {
             ExprValue::Long(_) => Self::Long,
             ExprValue::Double(_) => Self::Double,
             ExprValue::String(_) => Self::String,
-            // Arrays of arrays are told as text.
             ExprValue::Array(items) => {
-                let of_items = items.iter().fold(Self::Null, |known, item| match item {
-                    ExprValue::Array(_) => known.with(Self::String),
-                    item => known.with_value(item),
-                });
-                Self::Array(Box::new(of_items))
+                Self::Array(Box::new(items.iter().fold(Self::Null, Self::with_value)))
             }
         };
         if self == other { self } else { self.with(other) }
@@ -120,7 +115,12 @@ mod tests {
             (vec![list(&[&long]), double.clone()], array(FieldType::Double)),
             (vec![text.clone(), list(&[&long])], array(FieldType::String)),
             (vec![list(&[])], array(FieldType::Null)),
-            (vec![list(&[&list(&[&long])])], array(FieldType::String)),
+            (vec![list(&[&list(&[&long])])], array(array(FieldType::Long))),
+            (
+                vec![list(&[&list(&[&long]), &null]), list(&[&list(&[])])],
+                array(array(FieldType::Long)),
+            ),
+            (vec![list(&[&list(&[&long]), &text])], array(array(FieldType::String))),
         ] {
             assert_eq!(of(values.clone()), expected, "{values:?}");
         }

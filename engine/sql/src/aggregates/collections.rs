@@ -80,15 +80,26 @@ fn bitwise(call: &mut Call<'_>, function: &str) -> Result<NativeAggregate, Refus
 fn array_agg(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
     let data_type = call.data_type(0)?;
     let element = element_type(&data_type)?;
-    let (field, name) = (call.field(0)?, call.name());
-    let (add, join) = if call.distinct {
-        ("array_set_add", "array_set_add_all")
-    } else {
-        ("array_append", "array_concat")
+    let (one, all) = match call.distinct {
+        true => ("array_set_add", "array_set_add_all"),
+        false => ("array_append", "array_concat"),
     };
-    let fields = array_fields(call, &field, &name, element, add, join)?;
+    // What is joined is whole, where an element would be taken value by value.
+    let (field, add) = match types::is_array(&data_type) {
+        true => (array_of_array(call)?, all),
+        false => (call.field(0)?, one),
+    };
+    let name = call.name();
+    let fields = array_fields(call, &field, &name, element, add, all)?;
     let aggregator = call.aggregator(&name, "expression", fields)?;
     Ok(call.finish(vec![aggregator], None, name))
+}
+
+/// The column of arrays that hold one array each, the argument's. A column that is the argument stands where a
+/// function takes arrays: it is not mapped there.
+fn array_of_array(call: &mut Call<'_>) -> Result<String, Refusal> {
+    let text = expression::text(call.argument(0)?, call.scope)?;
+    Ok(call.column(&format!("array(array_slice({text},0))"), "ARRAY<STRING>"))
 }
 
 /// `ARRAY_CONCAT_AGG([DISTINCT] x[, size])` of arrays.
@@ -102,8 +113,10 @@ fn array_concat_agg(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
     Ok(call.finish(vec![aggregator], None, name))
 }
 
+/// The empty array of elements of a type.
 fn element_type(data_type: &DataType) -> Result<&'static str, Refusal> {
     match types::native_name(data_type) {
+        _ if types::is_array(data_type) => Ok("[]"),
         "LONG" => Ok("ARRAY<LONG>[]"),
         "FLOAT" | "DOUBLE" => Ok("ARRAY<DOUBLE>[]"),
         "STRING" => Ok("ARRAY<STRING>[]"),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::native::NativeAggregate;
 use super::{Names, aggregate, native, runs_on_datafusion};
 use crate::functions::expression::{self, Refusal, Scope};
-use crate::functions::types::TIMESTAMP;
+use crate::functions::types::{TIMESTAMP, array_of};
 
 struct Table {
     schema: DFSchema,
@@ -46,6 +46,7 @@ fn table() -> Table {
         Field::new("dim", DataType::Utf8, true),
         Field::new("cnt", DataType::Int64, true),
         Field::new("m", DataType::Float32, true),
+        Field::new("list", array_of(DataType::Int64), true),
     ];
     let schema = DFSchema::try_from(Schema::new(fields)).unwrap();
     Table { schema, settings: HashMap::new() }
@@ -128,6 +129,20 @@ fn computed_arguments_are_virtual_columns_and_found_again() {
 }
 
 #[test]
+fn arrays_are_elements_of_an_array() {
+    for (distinct, fold) in [(false, "array_concat"), (true, "array_set_add_all")] {
+        let native = written(&call("array_agg", vec![col("list")], distinct, None));
+        let element = json!({
+            "type": "expression", "name": "v0", "expression": "array(array_slice(\"list\",0))"
+        });
+        assert_eq!(native.virtual_columns, [element]);
+        let aggregator = &native.aggregations[0];
+        assert_eq!(aggregator["fold"], format!("{fold}(\"__acc\", \"v0\")"));
+        assert_eq!(aggregator["combine"], format!("{fold}(\"__acc\", \"a0\")"));
+    }
+}
+
+#[test]
 fn distinct_values_are_counted_as_the_context_says() {
     let count = call("count", vec![col("dim")], true, None);
     assert_eq!(written(&count).aggregations[0]["type"], "cardinality");
@@ -142,6 +157,8 @@ fn distinct_values_are_counted_as_the_context_says() {
 fn every_aggregate_is_known_natively() {
     let cases = [
         call("array_agg", vec![col("dim")], true, None),
+        call("array_agg", vec![col("list")], false, None),
+        call("array_agg", vec![col("list")], true, None),
         call("array_concat_agg", vec![col("dim")], false, None),
         call("string_agg", vec![col("dim"), lit("'")], false, None),
         call("bit_or", vec![col("cnt")], false, None),

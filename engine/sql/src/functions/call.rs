@@ -200,7 +200,22 @@ pub(super) fn evaluate(
     let arguments = Arguments { texts: &texts, constants: &constants, types: &given, zone };
     let text = write(&arguments).map_err(|reason| exec_datafusion_err!("{reason}"))?;
     let expression = Expr::parse(&text).map_err(|error| exec_datafusion_err!("{error}"))?;
-    run(&expression, args)
+    let arrays = arrays_of(args);
+    if arrays.is_empty() {
+        return run(&expression, args);
+    }
+    let names: Vec<&str> = arrays.iter().map(String::as_str).collect();
+    let whole = expression.over_arrays(&names).map_err(|error| exec_datafusion_err!("{error}"))?;
+    run(&whole, args)
+}
+
+/// The arguments of type ARRAY by their names in the text that is evaluated: such a value is one value, where of
+/// VARCHAR with several values each is taken by itself.
+fn arrays_of(args: &ScalarFunctionArgs) -> Vec<String> {
+    let is_array = |field: &FieldRef| types::is_array(field.data_type());
+    let places =
+        (0..args.args.len()).filter(|place| args.arg_fields.get(*place).is_some_and(is_array));
+    places.map(|place| format!("a{}", first_place(&args.args, place))).collect()
 }
 
 /// The first argument that is the same column: several values of a row are taken in turn once for all of them.

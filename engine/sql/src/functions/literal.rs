@@ -97,6 +97,9 @@ fn double(value: f64) -> String {
 }
 
 fn array(items: &ArrayRef) -> Option<String> {
+    if types::is_array(items.data_type()) {
+        return array_of_arrays(items);
+    }
     let name = types::native_name(&types::array_of(items.data_type().clone()));
     let mut out = name.to_owned();
     if name == "ARRAY<FLOAT>" {
@@ -114,4 +117,11 @@ fn array(items: &ArrayRef) -> Option<String> {
     }
     out.push(']');
     Some(out)
+}
+
+/// There are no literals of arrays within arrays: a call makes them.
+fn array_of_arrays(items: &ArrayRef) -> Option<String> {
+    let item = |index: usize| native(&ScalarValue::try_from_array(items, index).ok()?);
+    let texts = (0..items.len()).map(item).collect::<Option<Vec<_>>>()?;
+    Some(format!("array({})", texts.join(",")))
 }

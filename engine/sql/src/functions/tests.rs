@@ -218,6 +218,15 @@ fn arrays_and_several_values() {
         ("array_to_string", &[tags.clone(), text("-")], "'a-b'"),
         ("string_to_array", &[text("a,b"), text(",")], "['a','b']"),
         ("scalar_in_array", &[text("a"), tags.clone()], "1"),
+        ("array", &[tags.clone(), texts(&["c"])], "array(array('a','b'),array('c'))"),
+        ("nullif", &[tags.clone(), tags.clone()], "null"),
+        ("coalesce", &[tags.clone(), texts(&["c"])], "['a','b']"),
+    ]);
+    let nested = call("array", &[tags.clone(), texts(&["c"])]);
+    check(&[
+        ("array_length", std::slice::from_ref(&nested), "2"),
+        ("array_ordinal", &[nested.clone(), long(2)], "['c']"),
+        ("array_append", &[nested, tags], "array(array('a','b'),array('c'),array('a','b'))"),
     ]);
     // Several values of a row come as SQL prints them.
     let metadata = [(MULTI_VALUE.to_owned(), "true".to_owned())].into();
