@@ -47,7 +47,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     written("time_in_interval", &[Time, Text], Returns::Boolean, in_interval),
     written("millis_to_timestamp", &[Long], Returns::Time, |a| Ok(a.texts[0].clone())),
     written("timestamp_to_millis", &[Time], Returns::Long, |a| Ok(a.texts[0].clone())),
-    written("timestampdiff", &[Text, Time, Time], Returns::Long, difference),
+    written("timestampdiff", &[Text, Time, Time, Text], Returns::Long, difference).optional(1),
     written("timestampadd", &[Text, Long, Time], Returns::Time, add),
     written("time_floor_to", &[Any, Text], Returns::First, |a| to_unit("timestamp_floor", a)),
     written("time_ceil_to", &[Any, Text], Returns::First, |a| to_unit("timestamp_ceil", a)),
@@ -150,13 +150,13 @@ fn in_interval(arguments: &Arguments<'_>) -> Result<String, String> {
     Ok(format!("(({time} >= {start_ms}) && ({time} < {end_ms}))"))
 }
 
-/// Whole units from the first time to the second.
+/// Whole units from the first time to the second; months and what is made of them are those of the zone.
 fn difference(arguments: &Arguments<'_>) -> Result<String, String> {
     let unit = arguments.text(0, "the unit of TIMESTAMPDIFF")?;
     let (from, to) = (&arguments.texts[1], &arguments.texts[2]);
-    let months = |count: i64| {
-        Ok(format!("(subtract_months({to},{from},{}) / {count})", literal::text(arguments.zone)))
-    };
+    let session = || literal::text(arguments.zone);
+    let zone = arguments.texts.get(3).cloned().unwrap_or_else(session);
+    let months = |count: i64| Ok(format!("(subtract_months({to},{from},{zone}) / {count})"));
     let millis = |count: i64| Ok(format!("(({to} - {from}) / {count})"));
     match unit.to_ascii_uppercase().trim_start_matches("SQL_TSI_") {
         "MICROSECOND" => Ok(format!("(({to} - {from}) * 1000)")),

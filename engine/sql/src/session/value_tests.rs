@@ -73,6 +73,14 @@ async fn days_stay_days_and_texts_are_times_of_the_session() {
         ["2000-01-02 2000-02-29 2000-01-01T08:00:00 2000-01-01T08:00:00"]
     );
     assert_eq!(rows(text).await, ["2000-01-02 2000-02-29 2000-01-01T00:00:00 2000-01-01T00:00:00"]);
+    let between = |from: &str, to: &str| {
+        let times = format!("TIMESTAMP '{from}', TIMESTAMP '{to}'");
+        format!("SELECT TIMESTAMPDIFF(MONTH, {times}), TIMESTAMPDIFF(DAY, {times})")
+    };
+    // Months are the session's: this one begins on the day before in UTC.
+    let march = between("2000-02-29 20:00:00", "2000-03-29 20:00:00");
+    assert_eq!(given(&march, zone).await.unwrap(), ["1 29"]);
+    assert_eq!(rows(&between("2000-01-01 00:00:00", "2001-01-01 00:00:00")).await, ["12 366"]);
 }
 
 #[tokio::test]
