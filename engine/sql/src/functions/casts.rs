@@ -8,13 +8,13 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::expr::{InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, TableSource, Volatility,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, Projection, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, TableSource, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::scalar::ScalarValue;
@@ -39,7 +39,8 @@ impl AnalyzerRule for DruidCasts {
     }
 }
 
-/// Compares text with the items of a list as text, before DataFusion compares both as numbers.
+/// Compares text with the items of a list or the rows of a subquery as text, before DataFusion compares both as
+/// numbers.
 #[derive(Debug, Default)]
 pub(crate) struct ListsOfText;
 
@@ -55,17 +56,39 @@ impl AnalyzerRule for ListsOfText {
 }
 
 fn as_texts(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let mut list = match expr {
-        Expr::InList(list) => list,
-        other => return Ok(Transformed::no(other)),
-    };
-    if !matches!(list.expr.get_type(schema), Ok(DataType::Utf8)) {
-        return Ok(Transformed::no(Expr::InList(list)));
+    let is_text = |tested: &Expr| matches!(tested.get_type(schema), Ok(DataType::Utf8));
+    match expr {
+        Expr::InList(list) if is_text(&list.expr) => Ok(list_of_texts(list, schema)),
+        Expr::InSubquery(test) if is_text(&test.expr) => rows_of_texts(test),
+        other => Ok(Transformed::no(other)),
     }
+}
+
+fn is_number(data_type: &DataType) -> bool {
+    matches!(types::normal(data_type), DataType::Int64 | DataType::Float32 | DataType::Float64)
+}
+
+/// The numbers that a subquery gives as text.
+fn rows_of_texts(mut test: InSubquery) -> Result<Transformed<Expr>> {
+    let rows = Arc::clone(&test.subquery.subquery);
+    let numbers = match rows.schema().iter().next() {
+        Some((qualifier, field)) if is_number(field.data_type()) => {
+            Column::from((qualifier, field))
+        }
+        _ => return Ok(Transformed::no(Expr::InSubquery(test))),
+    };
+    let name = numbers.name.clone();
+    let texts = cast(Expr::Column(numbers), DataType::Utf8).alias(name);
+    let rows = Projection::try_new(vec![texts], rows)?;
+    test.subquery.subquery = Arc::new(LogicalPlan::Projection(rows));
+    Ok(Transformed::yes(Expr::InSubquery(test)))
+}
+
+/// The numbers of a list as text.
+fn list_of_texts(mut list: InList, schema: &DFSchema) -> Transformed<Expr> {
     let mut is_changed = false;
     for item in &mut list.list {
-        let found = item.get_type(schema).map(|found| types::normal(&found));
-        if !matches!(found, Ok(DataType::Int64 | DataType::Float32 | DataType::Float64)) {
+        if !item.get_type(schema).is_ok_and(|found| is_number(&found)) {
             continue;
         }
         is_changed = true;
@@ -73,7 +96,7 @@ fn as_texts(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         *item = cast(number, DataType::Utf8);
     }
     let list = Expr::InList(list);
-    Ok(if is_changed { Transformed::yes(list) } else { Transformed::no(list) })
+    if is_changed { Transformed::yes(list) } else { Transformed::no(list) }
 }
 
 /// Rewrites the expressions of an operator, whose outputs keep their names.

@@ -109,6 +109,21 @@ async fn text_is_compared_with_lists_as_text() {
         rows(text).await,
         ["1 true true null", "1.0 false false null", "a true false false"]
     );
+    let text = "SELECT x, x IN (SELECT n FROM (VALUES (1), (2)) AS s(n)), \
+                x NOT IN (SELECT n FROM (VALUES (1.5), (2.5)) AS s(n)) \
+                FROM (VALUES ('1'), ('1.5'), ('a'), (NULL)) AS t(x) ORDER BY x";
+    assert_eq!(
+        rows(text).await,
+        ["null null null", "1 true true", "1.5 false false", "a false true"]
+    );
+}
+
+#[tokio::test]
+async fn arrays_within_arrays_are_whole() {
+    let text = "SELECT ARRAY[ARRAY[x, 2], ARRAY[x]], ARRAY_LENGTH(ARRAY[ARRAY[x, 2], ARRAY[x]]), \
+                ARRAY_OFFSET(ARRAY[ARRAY[x, 2], ARRAY[x]], 1), ARRAY_LENGTH(ARRAY[ARRAY[1, 2], ARRAY[3]]), \
+                ARRAY_PREPEND('7', ARRAY[ARRAY[x, 2]]) FROM (VALUES (1)) AS t(x)";
+    assert_eq!(rows(text).await, ["[[1, 2], [1]] 2 [1] 2 [[7], [1, 2]]"]);
 }
 
 /// Of null, of 1, of 4 and of 7; some lists are long, since short ones become comparisons.
