@@ -45,7 +45,8 @@ fn found<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
 fn declared(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
     match (column.data_type(), wanted) {
         (found, wanted) if found == wanted => Ok(Arc::clone(column)),
-        (DataType::Null, _) => Ok(new_null_array(wanted, column.len())),
+        // What is nothing but null has no type: natively it is text or a number.
+        (DataType::Null, _) | (_, DataType::Null) => Ok(new_null_array(wanted, column.len())),
         (DataType::List(_), DataType::Utf8) => print_lists(column.as_list()),
         (found, DataType::List(_)) if !found.is_nested() => lists_of_one(column, wanted),
         // Milliseconds of UTC either way.
@@ -92,6 +93,13 @@ mod tests {
     use datafusion::arrow::datatypes::Int64Type;
 
     use super::*;
+
+    #[test]
+    fn nulls_without_a_type_are_nulls_whatever_came() {
+        let texts = Arc::new(StringArray::from(vec![None::<&str>, None])) as ArrayRef;
+        let nulls = declared(&texts, &DataType::Null).unwrap();
+        assert_eq!((nulls.data_type(), nulls.len()), (&DataType::Null, 2));
+    }
 
     #[test]
     fn no_text_is_no_list() {
