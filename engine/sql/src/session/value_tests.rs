@@ -163,6 +163,13 @@ async fn lists_beside_lists_are_unknown_where_one_of_them_is() {
 }
 
 #[tokio::test]
+async fn names_of_fields_are_announced_or_not() {
+    let text = "SELECT JSON_OBJECT(KEY 'a' VALUE key, KEY key VALUE 1, KEY (key || 'x') VALUE 2), \
+                JSON_OBJECT(key VALUE 3, 'b': 4) FROM (VALUES ('k')) AS t(key)";
+    assert_eq!(rows(text).await, [r#"{"a":"k","k":1,"kx":2} {"k":3,"b":4}"#]);
+}
+
+#[tokio::test]
 async fn settings_that_are_true_or_false_are_nothing_else() {
     let (_, engine) = engine(0);
     for name in ["useApproximateTopN", "henge.lower", "sqlStringifyArrays"] {

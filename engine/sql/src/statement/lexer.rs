@@ -119,14 +119,38 @@ fn without_key(tokens: &mut Vec<TokenWithSpan>) {
     for token in tokens.iter_mut().filter(|token| token.token == Token::Colon) {
         token.token = Token::make_keyword("VALUE");
     }
-    let is_dropped = |three: &[TokenWithSpan]| {
-        is_word(three.first(), "KEY")
-            && matches!(three[1].token, Token::SingleQuotedString(_))
-            && is_word(three.get(2), "VALUE")
-    };
-    let dropped: Vec<bool> = tokens.windows(3).map(is_dropped).collect();
+    // Of each open parenthesis whether it is that of a JSON_OBJECT.
+    let mut open = Vec::new();
+    let mut dropped = Vec::with_capacity(tokens.len());
+    for (at, token) in tokens.iter().enumerate() {
+        match token.token {
+            Token::LParen => {
+                open.push(at > 0 && is_word(tokens.get(at - 1), "JSON_OBJECT"));
+            }
+            Token::RParen => {
+                open.pop();
+            }
+            _ => {}
+        }
+        dropped.push(open.last() == Some(&true) && announces_name(tokens, at));
+    }
     let mut dropped = dropped.into_iter();
     tokens.retain(|_| !dropped.next().unwrap_or(false));
+}
+
+/// Whether KEY at a place stands before the name of a field, and is no column itself.
+fn announces_name(tokens: &[TokenWithSpan], at: usize) -> bool {
+    let is_first = matches!(
+        at.checked_sub(1).and_then(|before| tokens.get(before)).map(|token| &token.token),
+        Some(Token::LParen | Token::Comma)
+    );
+    let next = tokens.get(at + 1);
+    let is_followed = match next.map(|token| &token.token) {
+        Some(Token::SingleQuotedString(_) | Token::LParen | Token::Placeholder(_)) => true,
+        Some(Token::Word(_)) => !is_word(next, "VALUE"),
+        _ => false,
+    };
+    is_first && is_followed && is_word(tokens.get(at), "KEY")
 }
 
 /// `BIGINT ARRAY` in a cast as the parser knows it: `BIGINT[]`.
