@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::native::{Call, NativeAggregate};
 use super::table::{Aggregate, Returns, Takes};
-use crate::functions::Refusal;
+use crate::functions::{Refusal, expression, types};
 
 pub(super) const AGGREGATES: &[Aggregate] = &[
     distinct("approx_count_distinct", &["approx_count_distinct_builtin"], 1, builtin),
@@ -36,8 +36,12 @@ pub(super) fn count(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
         None => call.one("count", json!({})),
         Some(Expr::Literal(value, _)) if !value.is_null() => call.one("count", json!({})),
         Some(_) => {
+            let is_array = types::is_array(&call.data_type(0)?);
             let (field, name) = (call.field(0)?, call.name());
-            let count = call.aggregator_of_known(&name, "count", json!({}), &field)?;
+            let count = match is_array {
+                true => call.aggregator_of_arrays(&name, "count", json!({}), &field)?,
+                false => call.aggregator_of_known(&name, "count", json!({}), &field)?,
+            };
             Ok(call.finish(vec![count], None, name))
         }
     }
@@ -51,13 +55,24 @@ fn is_false(value: &Value) -> bool {
     }
 }
 
+/// The column whose values are counted, and its type. An array is one value: its JSON text.
+fn counted(call: &mut Call<'_>) -> Result<(String, &'static str), Refusal> {
+    let data_type = call.data_type(0)?;
+    if !types::is_array(&data_type) {
+        return Ok((call.field(0)?, types::native_name(&data_type)));
+    }
+    let text = expression::text(call.argument(0)?, call.scope)?;
+    let text = format!("to_json_string(array_slice({text},0))");
+    Ok((call.column(&text, "STRING"), "STRING"))
+}
+
 fn exact(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
-    let field = call.field(0)?;
+    let (field, _) = counted(call)?;
     call.one("exactDistinctCount", json!({"fieldName": field}))
 }
 
 fn builtin(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
-    let field = call.field(0)?;
+    let (field, output_type) = counted(call)?;
     let type_name = call.complex_type(0);
     if let Some(sketch) = type_name {
         return match sketch.as_str() {
@@ -68,7 +83,6 @@ fn builtin(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
             _ => hll(call),
         };
     }
-    let output_type = crate::functions::types::native_name(&call.data_type(0)?);
     let field = json!({"type": "default", "dimension": field, "outputName": field, "outputType": output_type});
     call.one("cardinality", json!({"fields": [field], "byRow": false, "round": true}))
 }
@@ -81,7 +95,7 @@ fn hll(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
 
 /// `(x[, lgK[, type]])`.
 pub(super) fn hll_fields(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let mut fields = json!({"fieldName": call.field(0)?});
+    let mut fields = json!({"fieldName": counted(call)?.0});
     if let Some(lg_k) = call.long(1)? {
         fields["lgK"] = lg_k.into();
     }
@@ -103,7 +117,7 @@ fn theta(call: &mut Call<'_>) -> Result<NativeAggregate, Refusal> {
 
 /// `(x[, size])`.
 pub(super) fn theta_fields(call: &mut Call<'_>) -> Result<Value, Refusal> {
-    let mut fields = json!({"fieldName": call.field(0)?});
+    let mut fields = json!({"fieldName": counted(call)?.0});
     if let Some(size) = call.long(1)? {
         fields["size"] = size.into();
     }

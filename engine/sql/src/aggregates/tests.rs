@@ -143,6 +143,21 @@ fn arrays_are_elements_of_an_array() {
 }
 
 #[test]
+fn arrays_are_counted_as_one_value_each() {
+    let text = "to_json_string(array_slice(\"list\",0))";
+    for name in ["count", "approx_count_distinct_ds_hll", "approx_count_distinct_ds_theta"] {
+        let native = written(&call(name, vec![col("list")], true, None));
+        let counted = json!({
+            "type": "expression", "name": "v0", "expression": text, "outputType": "STRING"
+        });
+        assert_eq!(native.virtual_columns, [counted], "{name}");
+    }
+    let known = written(&call("count", vec![col("list")], false, None));
+    let filter = &known.aggregations[0]["filter"];
+    assert_eq!(filter["expression"], "(array_length(\"list\") >= 0)");
+}
+
+#[test]
 fn distinct_values_are_counted_as_the_context_says() {
     let count = call("count", vec![col("dim")], true, None);
     assert_eq!(written(&count).aggregations[0]["type"], "cardinality");

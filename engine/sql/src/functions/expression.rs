@@ -222,7 +222,12 @@ fn in_list(list: &InList, scope: &dyn Scope) -> Result<String, Refusal> {
     let is_null = |item: &&Expr| matches!(item, Expr::Literal(value, _) if value.is_null());
     let known: Vec<&Expr> = list.list.iter().filter(|item| !is_null(item)).collect();
     let items = known.iter().map(|item| text(item, scope)).collect::<Result<Vec<_>, _>>()?;
-    let is_constant = known.iter().all(|item| matches!(item, Expr::Literal(..)));
+    // Arrays are no elements of a literal.
+    let is_plain = |item: &&Expr| match item {
+        Expr::Literal(value, _) => !types::is_array(&value.data_type()),
+        _ => false,
+    };
+    let is_constant = known.iter().all(is_plain);
     let mut tests = match items.as_slice() {
         several if is_constant && several.len() > 1 => {
             vec![format!("scalar_in_array({value},[{}])", items.join(","))]

@@ -41,6 +41,14 @@ fn filter_of(condition: &str) -> Value {
 }
 
 #[test]
+fn arrays_are_compared_with_arrays_one_by_one() {
+    let filter = filter_of("MV_TO_ARRAY(tags) IN (ARRAY['a', 'b'], ARRAY['c'])");
+    let text = filter["expression"].as_str().unwrap();
+    assert!(text.contains("== ARRAY<STRING>['c'])"), "{text}");
+    assert!(henge_expr::Expr::parse(text).is_ok(), "{text}");
+}
+
+#[test]
 fn conditions_are_filters_of_their_kind() {
     let france = || json!({"type": "equals", "column": "country", "matchValueType": "STRING", "matchValue": "fr"});
     assert_eq!(filter_of("country = 'fr'"), france());
