@@ -226,7 +226,11 @@ fn arrays_and_several_values() {
     check(&[
         ("array_length", std::slice::from_ref(&nested), "2"),
         ("array_ordinal", &[nested.clone(), long(2)], "['c']"),
-        ("array_append", &[nested, tags], "array(array('a','b'),array('c'),array('a','b'))"),
+        (
+            "array_append",
+            &[nested.clone(), tags.clone()],
+            "array(array('a','b'),array('c'),array('a','b'))",
+        ),
     ]);
     // Several values of a row come as SQL prints them.
     let metadata = [(MULTI_VALUE.to_owned(), "true".to_owned())].into();
