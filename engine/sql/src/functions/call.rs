@@ -115,6 +115,12 @@ impl ScalarUDFImpl for NativeFunction {
         let field = Field::new(self.function.name, data_type, true);
         let metadata = match self.function.returns {
             Returns::Complex(name) => [(types::DRUID_TYPE.to_owned(), name.to_owned())].into(),
+            Returns::NamedComplex => match args.scalar_arguments.first() {
+                Some(Some(ScalarValue::Utf8(Some(name)))) => {
+                    [(types::DRUID_TYPE.to_owned(), format!("COMPLEX<{name}>"))].into()
+                }
+                _ => return Ok(Arc::new(field)),
+            },
             Returns::MultiValue => [(types::MULTI_VALUE.to_owned(), "true".to_owned())].into(),
             _ if is_text && args.arg_fields.iter().any(|field| values::is_multi_value(field)) => {
                 [(types::MULTI_VALUE.to_owned(), "true".to_owned())].into()

@@ -3,7 +3,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::scalar::ScalarValue;
 
-use super::table::{Arguments, Function, Kind, Returns, call, written};
+use super::table::{Arguments, Function, Kind, Native, Returns, call, function, written};
 use super::types;
 
 use Kind::{Any, Text};
@@ -22,9 +22,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     call("parse_json", &[Any], JSON, "parse_json"),
     call("try_parse_json", &[Any], JSON, "try_parse_json"),
     call("to_json_string", &[Any], Returns::Text, "to_json_string"),
-    // A sketch is held as the base64 text that it is decoded from.
-    written("complex_decode_base64", &[Text, Any], Returns::Text, |a| Ok(a.texts[1].clone()))
-        .aliases(&["decode_base64_complex"]),
+    // A sketch is held as the base64 text that it is decoded from; native expressions hold none.
+    function(
+        "complex_decode_base64",
+        &[Text, Any],
+        Returns::NamedComplex,
+        Native::Answered(|values| Ok(values.get(1).cloned().unwrap_or_default())),
+    )
+    .aliases(&["decode_base64_complex"]),
 ];
 
 /// `JSON_VALUE(x, path [RETURNING type])`.

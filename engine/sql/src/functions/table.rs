@@ -64,6 +64,8 @@ pub(super) enum Returns {
     MultiValue,
     /// VARCHAR with the metadata of a complex type.
     Complex(&'static str),
+    /// VARCHAR with the metadata of the complex type that the first argument names.
+    NamedComplex,
     /// BIGINT when all arguments are, else DOUBLE.
     Number,
     /// As the first argument.
@@ -87,7 +89,7 @@ impl Returns {
     pub(super) fn of(self, arguments: &[DataType], constants: &[Option<&ScalarValue>]) -> DataType {
         let nth = |index: usize| arguments.get(index).cloned().unwrap_or(DataType::Null);
         match self {
-            Self::Text | Self::MultiValue | Self::Complex(_) => DataType::Utf8,
+            Self::Text | Self::MultiValue | Self::Complex(_) | Self::NamedComplex => DataType::Utf8,
             Self::Long => DataType::Int64,
             Self::Double => DataType::Float64,
             Self::Boolean => DataType::Boolean,

@@ -15,10 +15,12 @@
 //! | --- | --- |
 //! | `draft`, `scope` | a query that is being built; its outputs as native text |
 //! | `filters`, `projection`, `groups`, `ordering`, `union` | how operators are taken into a draft |
+//! | `below` | what an aggregate reads and native queries cannot compute |
 //! | `filter`, `each`, `constant` | conditions as native filters, constants as their JSON |
 //! | `time`, `time_set` | the intervals in which a condition can hold |
 //! | `scan`, `timeseries`, `top_n`, `group_by` | drafts as queries |
 
+mod below;
 mod constant;
 mod draft;
 mod each;

@@ -15,7 +15,7 @@ use henge_types::TIME_COLUMN;
 use super::draft::{Draft, is_virtual_name, table_outputs};
 use super::scope::{Output, RowScope};
 use super::union::union;
-use super::{Lowering, Reason};
+use super::{Lowering, Reason, below};
 use crate::aggregates;
 use crate::functions::expression::Refusal;
 use crate::native::{DRUID_TYPE, MULTI_VALUE, NativeTable};
@@ -166,13 +166,31 @@ impl Walk<'_> {
                 let mut draft = self.draft_over(aggregate, input.clone())?;
                 match draft.group(aggregate, self.lowering) {
                     Ok(()) => return Ok(Part::Draft(Box::new(draft))),
-                    // Nobody else computes it.
-                    Err(refusal) if is_needed => return Err(DataFusionError::Plan(refusal.reason)),
+                    Err(refusal) if is_needed => {
+                        return self.over_computed(aggregate, &input, refusal);
+                    }
                     Err(refusal) => self.refuse(name(plan), &refusal),
                 }
             }
         }
         self.keep(plan, vec![input])
+    }
+
+    /// An aggregate that nobody else computes, and that was refused, over rows that have what it reads as columns.
+    fn over_computed(
+        &self,
+        aggregate: &Aggregate,
+        input: &LogicalPlan,
+        refusal: Refusal,
+    ) -> Result<Part> {
+        let Some((over, rows)) = below::computed(aggregate, input)? else {
+            return Err(DataFusionError::Plan(refusal.reason));
+        };
+        let mut draft = self.draft_over(&over, rows)?;
+        match draft.group(&over, self.lowering) {
+            Ok(()) => Ok(Part::Draft(Box::new(draft))),
+            Err(refusal) => Err(DataFusionError::Plan(refusal.reason)),
+        }
     }
 
     /// A draft over the columns of a plan that an aggregate reads, under names of their own.

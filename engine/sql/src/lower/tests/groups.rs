@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{assert_native, native, native_in, refusals};
+use super::{assert_native, explained, native, native_in, refusals};
 
 #[test]
 fn aggregates_without_groups_are_a_timeseries() {
@@ -23,6 +23,20 @@ fn aggregates_without_groups_are_a_timeseries() {
             ],
         }),
     );
+}
+
+#[test]
+fn what_no_native_query_computes_is_computed_below_its_aggregate() {
+    for (argument, aggregator) in [
+        ("COMPLEX_DECODE_BASE64('hyperUnique', TO_JSON_STRING(users))", "hyperUnique"),
+        ("country ILIKE 'f%'", "cardinality"),
+    ] {
+        let sql = format!("SELECT APPROX_COUNT_DISTINCT({argument}) FROM t");
+        let explained = explained(&sql, json!({}));
+        let over = &explained[0]["query"]["aggregations"][0];
+        assert_eq!(over["type"], aggregator, "{explained:#}");
+        assert_eq!(explained[1]["query"]["queryType"], "scan", "{explained:#}");
+    }
 }
 
 #[test]
