@@ -2,7 +2,6 @@
 
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
@@ -20,9 +19,34 @@ pub(super) struct Interrupts(Arc<State>);
 #[derive(Debug)]
 struct State {
     client: Client,
-    /// The task at work.
-    task: Mutex<Option<String>>,
-    was_pressed: AtomicBool,
+    /// One lock over what is at work and what was pressed, so that neither misses the other.
+    now: Mutex<Now>,
+}
+
+#[derive(Debug, Default)]
+struct Now {
+    work: Work,
+    was_pressed: bool,
+}
+
+/// What there is to be stopped on the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Work {
+    #[default]
+    Nothing,
+    /// A task that the server may have and that has no name here yet.
+    Submitted,
+    /// The task at work, by its id.
+    Task(String),
+}
+
+/// What Ctrl-C does.
+#[derive(Debug, PartialEq, Eq)]
+enum Effect {
+    Exit,
+    /// The task is stopped as soon as its id is known.
+    Wait,
+    Stop(String),
 }
 
 impl Interrupts {
@@ -31,8 +55,7 @@ impl Interrupts {
     /// # Errors
     /// When the process may not.
     pub(super) fn listen(client: Client) -> Result<Self> {
-        let state =
-            Arc::new(State { client, task: Mutex::default(), was_pressed: AtomicBool::new(false) });
+        let state = Arc::new(State { client, now: Mutex::default() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("start the runtime")?;
         let signals = {
@@ -44,25 +67,53 @@ impl Interrupts {
         Ok(Self(state))
     }
 
-    /// A task begins: Ctrl-C stops it from now on.
+    /// A task is about to be sent, which is to end with this process: Ctrl-C waits for its id.
+    pub(super) fn submits(&self) {
+        self.0.now.lock().work = Work::Submitted;
+    }
+
+    /// A task begins: Ctrl-C stops it from now on, or did before its id was known.
     pub(super) fn watch(&self, id: &str) {
-        *self.0.task.lock() = Some(id.to_owned());
+        let is_unwanted = self.0.now.lock().watch(id);
+        if is_unwanted {
+            stop(&self.0.client, id);
+        }
     }
 
     /// Whether somebody wants no more of it.
     pub(super) fn was_pressed(&self) -> bool {
-        self.0.was_pressed.load(Ordering::Acquire)
+        self.0.now.lock().was_pressed
     }
 }
 
+impl Now {
+    fn watch(&mut self, id: &str) -> bool {
+        self.work = Work::Task(id.to_owned());
+        self.was_pressed
+    }
+
+    fn press(&mut self) -> Effect {
+        let is_again = std::mem::replace(&mut self.was_pressed, true);
+        match &self.work {
+            // The server does not answer, and whoever presses it again wants out.
+            _ if is_again => Effect::Exit,
+            Work::Nothing => Effect::Exit,
+            Work::Submitted => Effect::Wait,
+            Work::Task(id) => Effect::Stop(id.clone()),
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "it is for whoever pressed it")]
 async fn follow(mut signals: Signal, state: &State) {
     while signals.recv().await.is_some() {
-        let task = state.task.lock().clone();
-        let is_again = state.was_pressed.swap(true, Ordering::AcqRel);
-        match task {
-            Some(id) if !is_again => stop(&state.client, &id),
-            // Nothing was submitted, or the server does not answer and whoever presses it again wants out.
-            _ => process::exit(INTERRUPTED.into()),
+        let effect = state.now.lock().press();
+        match effect {
+            Effect::Exit => process::exit(INTERRUPTED.into()),
+            Effect::Wait => {
+                eprintln!("\nStopping once the server has answered; Ctrl-C again leaves it to the server.");
+            }
+            Effect::Stop(id) => stop(&state.client, &id),
         }
     }
 }
@@ -74,5 +125,30 @@ fn stop(client: &Client, id: &str) {
     let path = format!("/druid/indexer/v1/task/{}/shutdown", path_segment(id));
     if let Err(error) = client.post(&path, &serde_json::json!({})) {
         eprintln!("It goes on: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ctrl_c_stops_a_task_that_is_being_submitted_as_soon_as_it_has_an_id() {
+        let mut now = Now { work: Work::Submitted, ..Now::default() };
+        assert_eq!(now.press(), Effect::Wait);
+        assert!(now.watch("t1"), "it is stopped when its id is known");
+        assert_eq!(now.press(), Effect::Exit);
+        // Nobody pressed it before the id came.
+        let mut now = Now { work: Work::Submitted, ..Now::default() };
+        assert!(!now.watch("t1"));
+        assert_eq!(now.press(), Effect::Stop("t1".into()));
+        assert_eq!(now.press(), Effect::Exit);
+    }
+
+    #[test]
+    fn ctrl_c_ends_a_process_that_submitted_nothing_or_does_not_get_an_answer() {
+        assert_eq!(Now::default().press(), Effect::Exit);
+        let mut now = Now { work: Work::Submitted, ..Now::default() };
+        assert_eq!([now.press(), now.press()], [Effect::Wait, Effect::Exit]);
     }
 }

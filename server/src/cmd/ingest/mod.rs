@@ -69,6 +69,9 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
         task["spec"]["ioConfig"]["inputSource"] = input_source(&client, args, &sources.files)?;
     }
     let started = Instant::now();
+    if !args.detach {
+        interrupts.submits();
+    }
     let id = submit(&client, &task)?;
     if args.detach {
         say(format!(
