@@ -33,6 +33,8 @@ use crate::sql::{self, Processes};
 
 /// How long an end waits until what is buffered is published.
 const LONGEST_DRAIN: Duration = Duration::from_secs(30);
+/// How long it waits for the metadata at last. They may be away, and what is not given back runs out by itself.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
 
 /// A server at work.
 #[derive(Debug)]
@@ -69,16 +71,11 @@ impl Running {
         }
         self.stop.send_replace(true);
         let _ = self.served.await;
-        if let Some(coordinator) = &self.roles.coordinator
-            && let Err(error) = coordinator.resign().await
-        {
-            tracing::warn!(%error, "the lease of the leader runs out by itself");
-        }
-        if let Some(realtime) = &self.roles.realtime {
-            realtime.note_log_marks().await;
-        }
-        if let Some(registration) = &self.registration {
-            registration.end().await;
+        let farewell = farewell(&self.roles, self.registration.as_deref());
+        if tokio::time::timeout(LONGEST_FAREWELL, farewell).await.is_err() {
+            tracing::warn!(
+                "the metadata do not answer: the leases of this process run out by themselves"
+            );
         }
         self.lock
     }
@@ -171,6 +168,22 @@ pub async fn start(config: &ServerConfig, settings: Option<&Path>) -> Result<Run
         registration,
         lock,
     })
+}
+
+/// Gives back all leases of the process, that over its life at last: from then on somebody may replace the
+/// metadata.
+async fn farewell(roles: &Roles, registration: Option<&Registration>) {
+    if let Some(coordinator) = &roles.coordinator
+        && let Err(error) = coordinator.resign().await
+    {
+        tracing::warn!(%error, "the lease of the leader runs out by itself");
+    }
+    if let Some(realtime) = &roles.realtime {
+        realtime.resign().await;
+    }
+    if let Some(registration) = registration {
+        registration.end().await;
+    }
 }
 
 /// Metadata in the data folder are this process's alone, which the folder's lock says.

@@ -147,6 +147,24 @@ fn a_backup_is_restored_into_postgresql_while_nobody_runs_on_it() {
     assert_eq!(TestServer::start_on(config, left).count("t"), 30);
 }
 
+/// Whoever stops in order leaves nothing that has to run out.
+#[test]
+fn f_34_a_backup_is_restored_by_force_as_soon_as_a_server_stopped() {
+    let Some(server) = Postgres::shared() else { return };
+    let mut henge = start_on(&server.new_database(), 30_000);
+    henge.create("t");
+    assert_eq!(henge.push("t", &rows(30, 1)).0, 200);
+    henge.flush();
+    let config = henge.config().clone();
+    let backup = backup_of(&config).unwrap();
+    henge.create("later");
+    // What is buffered keeps nobody waiting either.
+    assert_eq!(henge.push("later", &rows(5, 2)).0, 200);
+    henge.stop();
+    let restored = restore_in(&config, &backup, true).unwrap();
+    assert!(restored.given_up > 0 && restored.set_aside.is_some(), "{restored:?}");
+}
+
 fn backup_of(config: &ServerConfig) -> anyhow::Result<Backup> {
     tokio::runtime::Runtime::new()?.block_on(Backup::of(&DataFolder::of(config)?))
 }

@@ -72,19 +72,23 @@ impl TestServer {
 
     /// Stops, lets `change` do what it wants to the data directory, and starts again.
     pub fn restart_after(&mut self, change: impl FnOnce(&Path)) {
-        if let Some(running) = self.running.take() {
-            let lock = self.runtime.block_on(running.stop());
-            // What goes on in the background ends here, as with a process.
-            std::mem::replace(&mut self.runtime, runtime()).shutdown_timeout(END);
-            drop(lock);
-            // SQLite closes on threads of its own, and moves its journal into its file while it does.
-            while holds_open(&self.config.data_dir.join("metadata.sqlite")) {
-                std::thread::yield_now();
-            }
-        }
+        self.stop();
         change(&self.config.data_dir);
         let started = self.runtime.block_on(henge_server::start(&self.config, None));
         self.running = Some(started.expect("start the server again"));
+    }
+
+    /// Stops as SIGTERM does; its data stay.
+    pub fn stop(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        let lock = self.runtime.block_on(running.stop());
+        // What goes on in the background ends here, as with a process.
+        std::mem::replace(&mut self.runtime, runtime()).shutdown_timeout(END);
+        drop(lock);
+        // SQLite closes on threads of its own, and moves its journal into its file while it does.
+        while holds_open(&self.config.data_dir.join("metadata.sqlite")) {
+            std::thread::yield_now();
+        }
     }
 
     /// Stops and starts again on the same data with other settings.

@@ -56,6 +56,31 @@ fn i_09_a_node_that_was_killed_before_brokers_knew_it_waits_again() {
     });
 }
 
+/// `henge backup restore` asks the leases who lives.
+#[test]
+fn f_34_a_node_that_stops_with_rows_in_its_log_has_no_lease_and_finds_them_again() {
+    run(55, |mut world| async move {
+        world.start("a", "x").await;
+        world.put_schema("a", "local", "").await;
+        push(&world, "a", 0).await;
+        let lease = || world.metadata.lease("realtime/a");
+        assert!(lease().await.unwrap().unwrap().remaining_ms > 0);
+        let resign = |node: std::sync::Arc<crate::RealtimeNode>| async move {
+            node.resign().await;
+            Ok(())
+        };
+        world.at("a", resign).await.unwrap();
+        let left = lease().await.unwrap().unwrap();
+        assert_eq!((left.holder, left.remaining_ms), (None, 0));
+        // What renews it while the process ends changes nothing.
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(world.metadata.lease("realtime/a").await.unwrap().unwrap().remaining_ms, 0);
+        world.kill("a");
+        world.start("a", "x").await;
+        world.assert_once(0..1).await;
+    });
+}
+
 #[test]
 fn a_node_that_was_drained_or_given_up_is_asked_about_no_more() {
     run(53, |mut world| async move {

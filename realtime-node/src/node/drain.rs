@@ -25,10 +25,17 @@ impl RealtimeNode {
                 tracing::warn!(datasource = %datasource.name, %error, "the metadata still name a copy of the log, which is published");
             }
         }
-        self.note_log_marks().await;
         if let Err(error) = self.shared.registration.end().await {
             tracing::warn!(%error, "brokers read the metadata for every query until this node is back");
         }
+        self.resign().await;
+    }
+
+    /// The last that a node says that stops in order, drained or not: it notes how far its logs are and gives
+    /// its lease back, so that nobody takes it for living until that has run out. For when no request is at
+    /// work any more: what is buffered is in the log, and is not published by this process.
+    pub async fn resign(&self) {
+        self.note_log_marks().await;
         self.shared.lease.give_back().await;
     }
 

@@ -90,6 +90,25 @@ async fn a_lease_is_kept_by_renewing_it_and_taken_once_it_ran_out() {
     }
 }
 
+/// Whoever replaces the metadata looks who lives on them by this list.
+#[tokio::test]
+async fn f_34_a_lease_that_was_given_back_is_nobody_s_at_once_and_stays_so() {
+    for place in places() {
+        let store = place.open().await;
+        let kept = store.acquire_lease("process/a", "a/1", TTL_MS).await.unwrap();
+        let given = store.acquire_lease("process/b", "b/2", TTL_MS).await.unwrap();
+        store.release_lease(&given.fence()).await.unwrap();
+        // One that renews it late makes nobody live again.
+        assert!(store.renew_lease(&given.fence(), TTL_MS).await.is_err());
+        drop(store);
+        let all = place.open().await.leases().await.unwrap();
+        let all: Vec<_> =
+            all.iter().map(|lease| (lease.holder.as_deref(), lease.remaining_ms > 0)).collect();
+        assert_eq!(all, [(Some("a/1"), true), (None, false)]);
+        assert!(kept.is_held_by("a/1"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn f_68_of_many_who_ask_at_once_one_leads() {
     let (_directory, stores) = timed().await;
