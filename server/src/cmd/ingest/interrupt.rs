@@ -111,7 +111,9 @@ async fn follow(mut signals: Signal, state: &State) {
         match effect {
             Effect::Exit => process::exit(INTERRUPTED.into()),
             Effect::Wait => {
-                eprintln!("\nStopping once the server has answered; Ctrl-C again leaves it to the server.");
+                eprintln!(
+                    "\nStopping once the server has answered; Ctrl-C again leaves it to the server."
+                );
             }
             Effect::Stop(id) => stop(&state.client, &id),
         }
