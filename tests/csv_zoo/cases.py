@@ -60,6 +60,8 @@ def case(name, file='a.csv', content=None, rows=None, **fields):
 
 
 PLAIN, PLAIN_ROWS = table(), read()
+NAMES_OF_THE_WORLD = ('änn', 'Борис', '猫🐈')
+WORLD, WORLD_ROWS = table(names=NAMES_OF_THE_WORLD), read(names=NAMES_OF_THE_WORLD)
 
 CASES = [
     # What separates values and lines.
@@ -91,9 +93,32 @@ CASES = [
     case('one column', content='day\n' + '\n'.join(DAYS) + '\n', rows=[{'day': day} for day in DAYS]),
     # Encodings.
     case('byte-order mark', content='\ufeff' + PLAIN, rows=PLAIN_ROWS),
-    case('letters of the world', content=table(names=('änn', 'Борис', '猫🐈')), rows=read(names=('änn', 'Борис', '猫🐈'))),
-    case('UTF-16', content=PLAIN.encode('utf-16'), refused='iconv -f UTF-16'),
-    case('Latin-1', content=table(names=('änn', 'bob', 'cid')).encode('latin-1'), refused='iconv -f WINDOWS-1252'),
+    case('letters of the world', content=WORLD, rows=WORLD_ROWS),
+    case('UTF-16 with a mark', content=WORLD.encode('utf-16'), rows=WORLD_ROWS),
+    case('UTF-16 with a mark, high bytes first', content=('\ufeff' + WORLD).encode('utf-16-be'), rows=WORLD_ROWS),
+    case('UTF-16 with a mark, CR LF and semicolons', content=table(';', '\r\n').encode('utf-16'), rows=PLAIN_ROWS),
+    case('UTF-16 with a mark, packed', 'a.csv.gz', gzip.compress(WORLD.encode('utf-16')), WORLD_ROWS),
+    case('UTF-16 with a mark, sent', content=WORLD.encode('utf-16'), rows=WORLD_ROWS, options=['--upload']),
+    case('UTF-16 with a mark, through a pipe', content=WORLD.encode('utf-16'), rows=WORLD_ROWS, stdin=True),
+    case('JSON in UTF-16', 'a.json', '{"day":"2024-03-01","name":"änn"}\n'.encode('utf-16'),
+         [{'day': '2024-03-01', 'name': 'änn'}]),
+    case('UTF-16 without a mark', content=PLAIN.encode('utf-16-le'), refused='--encoding utf-16le'),
+    case('UTF-16 without a mark, told', content=WORLD.encode('utf-16-be'), rows=WORLD_ROWS,
+         options=['--encoding', 'utf-16be']),
+    case('UTF-16 that breaks off', content=WORLD.encode('utf-16') + b'\n', rows=WORLD_ROWS, refused='REFUSED', exit=1),
+    case('UTF-32', content=PLAIN.encode('utf-32'), refused='iconv -f UTF-32'),
+    case('Latin-1', content=table(names=('ann', 'böb', 'cid')).encode('latin-1'), refused='line 3 is not UTF-8'),
+    case('Latin-1, what to do', content=table(names=('änn', 'bob', 'cid')).encode('latin-1'),
+         refused='--encoding windows-1252'),
+    case('Latin-1, told', content=table(names=('änn', 'böb', 'cid')).encode('latin-1'),
+         rows=read(names=('änn', 'böb', 'cid')), options=['--encoding', 'latin1']),
+    case('Windows-1252, told', content=table(names=('„a“', '€ 5', 'cid')).encode('cp1252'),
+         rows=read(names=('„a“', '€ 5', 'cid')), options=['--encoding', 'windows-1252']),
+    case('Shift JIS, told', content=table(names=('猫', 'ソ', 'cid')).encode('shift_jis'),
+         rows=read(names=('猫', 'ソ', 'cid')), options=['--encoding', 'shift_jis']),
+    case('UTF-8, told', content=WORLD, rows=WORLD_ROWS, options=['--encoding', 'utf-8']),
+    case('one line of Latin-1 among UTF-8', content=WORLD.encode() + '2024-03-04,dän,4\n'.encode('latin-1'),
+         rows=WORLD_ROWS, refused='--encoding', exit=1),
     # Values.
     case('leading zeros', **column('code', ['007', '042', '100'])),
     case('decimals', **column('x', ['1.5', '-2.25', '1e3'], [1.5, -2.25, 1000.0])),

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use henge_ingest::{BatchCounts, ParseLimits, RowParser};
-use henge_query::ingest::{DataSchema, DelimitedFormat, NumberParsing};
+use henge_query::ingest::{DataSchema, DelimitedFormat, NumberParsing, TextEncoding};
 use henge_tabular::{ColumnLoader, DelimitedReader, TabularError};
 use serde_json::{Value, json};
 use support::{LoaderSink, options, rows_of, schema, segments};
@@ -22,6 +22,7 @@ fn csv(columns: &[&str]) -> DelimitedFormat {
         columns: (!columns.is_empty()).then_some(columns),
         skip_header_rows: 0,
         try_parse_numbers: NumberParsing::Never,
+        encoding: TextEncoding::default(),
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use henge_platform::runtime::files::{
     self, EntryKind, FolderEntry, Packing, Unpacked, ZipEntry, zip_entries,
 };
-use henge_query::ingest::InputSource;
+use henge_query::ingest::{InputSource, TextEncoding};
+use henge_tabular::Utf8Reader;
 
 use super::roots::LocalRoots;
 use crate::error::{RealtimeError, Result};
@@ -97,8 +98,9 @@ pub(super) enum InputRef {
 }
 
 impl InputRef {
-    /// Opens it. Packed files are inflated, whatever their names say.
-    pub(super) fn open(self) -> Result<Input> {
+    /// Opens it, to be read as UTF-8. Packed files are inflated, whatever their names say. What is in the spec is
+    /// UTF-8.
+    pub(super) fn open(self, encoding: TextEncoding) -> Result<Input> {
         let name = self.name();
         let (reader, stored_bytes_read): (Box<dyn Read + Send>, _) = match self {
             Self::Inline(data) => {
@@ -109,7 +111,7 @@ impl InputRef {
             file => {
                 let unpacked = file.unpack().map_err(RealtimeError::io(Path::new(&name)))?;
                 let count = unpacked.stored_bytes_read();
-                (Box::new(unpacked), count)
+                (Box::new(Utf8Reader::new(unpacked, encoding)), count)
             }
         };
         Ok(Input {
@@ -331,7 +333,7 @@ mod tests {
     #[test]
     fn pieces_hold_all_bytes_in_order() {
         let data: String = (0..600_000).map(|i| format!("{{\"n\":{i}}}\n")).collect();
-        let mut input = InputRef::Inline(data.clone()).open().unwrap();
+        let mut input = InputRef::Inline(data.clone()).open(TextEncoding::default()).unwrap();
         let mut joined = Vec::new();
         let mut pieces = 0;
         while let Some(piece) = input.next_piece().unwrap() {

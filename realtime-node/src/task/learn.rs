@@ -72,7 +72,7 @@ impl Run {
         // By column: the first value that is no number, and where it stands.
         let mut firsts: BTreeMap<usize, InputPlace> = BTreeMap::new();
         let mut surveyor = RowParser::new(Arc::clone(schema), limits.clone())?;
-        if let InputFormat::Json(flatten) = format {
+        if let Some(flatten) = format.flatten() {
             surveyor.set_flattening(flatten);
         }
         surveyor.begin_survey();

@@ -83,7 +83,7 @@ impl Run {
         let now_ms = self.shared.clock.now_ms();
         let limits = ParseLimits { now_ms, ..self.shared.options.parse_limits.clone() };
         let mut parser = RowParser::new(Arc::clone(&schema), limits.clone())?;
-        if let InputFormat::Json(flatten) = &spec.io_config.input_format {
+        if let Some(flatten) = spec.io_config.input_format.flatten() {
             parser.set_flattening(flatten);
         }
         found.discover(&mut parser);

@@ -34,9 +34,9 @@ impl TextInput {
     ) -> Result<Self> {
         let delimited = match format {
             InputFormat::Delimited(format) => Some(Box::new(DelimitedReader::new(format.clone()))),
-            InputFormat::Json(_) | InputFormat::Parquet { .. } => None,
+            InputFormat::Json { .. } | InputFormat::Parquet { .. } => None,
         };
-        let input = input.open()?.bounded(max_piece_bytes);
+        let input = input.open(format.encoding())?.bounded(max_piece_bytes);
         Ok(Self { input, delimited, lines_read: 0 })
     }
 

@@ -20,7 +20,7 @@ fn flatten_spec(spec: serde_json::Value) -> FlattenSpec {
         },
     });
     match IndexTask::from_value(&task).unwrap().spec.io_config.input_format {
-        InputFormat::Json(spec) => spec,
+        InputFormat::Json { flatten, .. } => flatten,
         other => panic!("{other:?}"),
     }
 }

@@ -1,5 +1,6 @@
 //! `ioConfig`: input sources and input formats.
 
+use super::encoding::TextEncoding;
 use super::flatten::FlattenSpec;
 use crate::error::Result;
 use crate::node::Node;
@@ -56,7 +57,12 @@ pub struct UploadedFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputFormat {
     /// JSON: one object after the other, or lists of objects.
-    Json(FlattenSpec),
+    Json {
+        /// Which values are fields.
+        flatten: FlattenSpec,
+        /// How its letters are written.
+        encoding: TextEncoding,
+    },
     /// Lines of values: with quotes (CSV) or without (TSV).
     Delimited(DelimitedFormat),
     /// Apache Parquet.
@@ -97,6 +103,29 @@ pub struct DelimitedFormat {
     pub skip_header_rows: u64,
     /// Which values are numbers.
     pub try_parse_numbers: NumberParsing,
+    /// How its letters are written.
+    pub encoding: TextEncoding,
+}
+
+impl InputFormat {
+    /// How the letters of texts are written; UTF-8 where a format has no choice.
+    #[must_use]
+    pub fn encoding(&self) -> TextEncoding {
+        match self {
+            Self::Json { encoding, .. } => *encoding,
+            Self::Delimited(format) => format.encoding,
+            Self::Parquet { .. } => TextEncoding::default(),
+        }
+    }
+
+    /// Which values of nested events are fields; `None` where events are flat.
+    #[must_use]
+    pub fn flatten(&self) -> Option<&FlattenSpec> {
+        match self {
+            Self::Json { flatten, .. } => Some(flatten),
+            Self::Delimited(_) | Self::Parquet { .. } => None,
+        }
+    }
 }
 
 /// Which of the values that look like numbers are numbers.
@@ -274,6 +303,8 @@ fn json(node: &Node<'_>) -> Result<InputFormat> {
         "keepNullColumns",
         "assumeNewlineDelimited",
         "useJsonNodeReader",
+        // Ours, as of CSV and TSV.
+        "encoding",
     ])?;
     for flag in ["keepNullColumns", "assumeNewlineDelimited", "useJsonNodeReader"] {
         node.boolean_or(flag, false)?;
@@ -283,7 +314,7 @@ fn json(node: &Node<'_>) -> Result<InputFormat> {
     {
         return Err(features.unsupported("parser features are not supported; leave them out"));
     }
-    Ok(InputFormat::Json(FlattenSpec::read(node)?))
+    Ok(InputFormat::Json { flatten: FlattenSpec::read(node)?, encoding: TextEncoding::read(node)? })
 }
 
 /// What separates the values of a field unless the spec says otherwise: Ctrl-A.
@@ -300,6 +331,7 @@ fn delimited(node: &Node<'_>, is_csv: bool) -> Result<InputFormat> {
         "tryParseNumbers",
         // Of CSV it is ours: files with semicolons are called CSV as well.
         "delimiter",
+        "encoding",
     ];
     node.only_fields(known)?;
     let columns = match node.get("columns") {
@@ -334,6 +366,7 @@ fn delimited(node: &Node<'_>, is_csv: bool) -> Result<InputFormat> {
         has_header,
         skip_header_rows: node.optional_unsigned("skipHeaderRows")?.unwrap_or(0),
         try_parse_numbers: number_parsing(node)?,
+        encoding: TextEncoding::read(node)?,
     }))
 }
 

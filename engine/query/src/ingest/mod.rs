@@ -4,6 +4,7 @@
 //! silently ignored setting stores wrong data for good.
 
 mod dimensions;
+mod encoding;
 mod flatten;
 mod granularity;
 mod input;
@@ -19,6 +20,7 @@ mod tuning;
 mod tests;
 
 pub use dimensions::{DimensionsSpec, IngestDimension, MultiValueHandling};
+pub use encoding::TextEncoding;
 pub use flatten::{FlattenField, FlattenSpec, FlattenStep};
 pub use granularity::GranularitySpec;
 pub use input::{

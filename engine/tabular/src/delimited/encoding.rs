@@ -1,23 +1,25 @@
-//! Text that is not UTF-8, as far as its first bytes tell: what it is and how to mend it.
+//! Text that is not UTF-8, as far as its first bytes tell: what it is and what to say of it.
 
-/// What is wrong with the encoding of a text that begins so; `None` where it may be UTF-8. One broken
-/// line among others is nothing to refuse a file for: then some characters are proper UTF-8.
+/// What is wrong with the encoding of a text that begins so, and is to be UTF-8 (see
+/// [`Utf8Reader`](crate::Utf8Reader)); `None` where it may be. One broken line among others is nothing to refuse a
+/// file for: then some characters are proper UTF-8.
 #[must_use]
 pub fn encoding_fault(bytes: &[u8]) -> Option<String> {
-    let convert = |what: &str, from: &str| {
-        format!("it is {what}, not UTF-8: convert it (iconv -f {from} -t UTF-8 FILE > NEW)")
-    };
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Some(convert("UTF-16", "UTF-16"));
+    let say =
+        |name: &str| format!("say --encoding {name} (in a spec: \"encoding\" of the inputFormat)");
+    if bytes.starts_with(b"\xff\xfe\0\0") || bytes.starts_with(b"\0\0\xfe\xff") {
+        return Some("it is UTF-32: convert it (iconv -f UTF-32 -t UTF-8 FILE > NEW)".to_owned());
     }
     if let Some(is_little) = looks_wide(bytes) {
-        let name = if is_little { "UTF-16LE" } else { "UTF-16BE" };
-        return Some(convert("UTF-16 without a byte-order mark", name));
+        let name = if is_little { "utf-16le" } else { "utf-16be" };
+        return Some(format!("it is UTF-16 without a byte-order mark: {}", say(name)));
     }
     let broken = first_latin_byte(bytes)?;
     let line = bytes[..broken].iter().filter(|byte| **byte == b'\n').count() + 1;
-    let latin = convert("probably Latin-1 or Windows-1252", "WINDOWS-1252");
-    Some(format!("line {line} is not UTF-8, and no other line has letters that are: {latin}"))
+    Some(format!(
+        "line {line} is not UTF-8, and no other line has letters that are: it is probably Latin-1 or Windows-1252, {}",
+        say("windows-1252")
+    ))
 }
 
 /// Every second byte of ASCII text in UTF-16 is NUL; `Some(true)` with the low bytes first.
@@ -60,7 +62,7 @@ mod tests {
     use super::encoding_fault;
 
     #[test]
-    fn encodings_are_named_with_the_way_out() {
+    fn h_08_encodings_are_named_with_the_way_out() {
         let utf16 = |text: &str, little: bool| -> Vec<u8> {
             let pair = |unit: u16| if little { unit.to_le_bytes() } else { unit.to_be_bytes() };
             text.encode_utf16().flat_map(pair).collect()
@@ -68,11 +70,11 @@ mod tests {
         let text = "time,page\n2024-01-01,caf\u{e9}\n";
         let latin: Vec<u8> = text.chars().map(|c| c as u32 as u8).collect();
         for (bytes, fault) in [
-            (utf16(&format!("\u{feff}{text}"), true), Some("-f UTF-16 ")),
-            (utf16(&format!("\u{feff}{text}"), false), Some("-f UTF-16 ")),
-            (utf16(text, true), Some("-f UTF-16LE ")),
-            (utf16(text, false), Some("-f UTF-16BE ")),
+            (utf16(text, true), Some("--encoding utf-16le ")),
+            (utf16(text, false), Some("--encoding utf-16be ")),
             (latin.clone(), Some("line 2 is not UTF-8")),
+            (latin.clone(), Some("--encoding windows-1252 ")),
+            (b"\xff\xfe\0\0a\0\0\0".to_vec(), Some("iconv -f UTF-32 ")),
             (text.as_bytes().to_vec(), None),
             // One broken line among proper ones is for the line to answer for.
             ([text.as_bytes(), &latin].concat(), None),

@@ -3,7 +3,7 @@
 //! CSV follows RFC 4180: a value may stand in double quotes and then hold delimiters, line breaks
 //! and, doubled, quotes. TSV has no quotes. A value that is not there is null, `""` is empty text.
 //! A line whose number of values is not that of the columns is refused, and so is one that is not
-//! UTF-8; the lines around it stay what they are.
+//! UTF-8; the lines around it stay what they are. Files of other encodings come through [`crate::Utf8Reader`].
 
 mod encoding;
 mod record;
@@ -184,10 +184,10 @@ pub fn first_lines(
     lines
 }
 
-/// Of UTF-16 no line can be read. Other encodings show line by line.
+/// Of UTF-16 and UTF-32 no line can be read. Other encodings show line by line.
 fn refuse_wide_text(bytes: &[u8]) -> Result<()> {
     let head = &bytes[..bytes.len().min(256)];
-    match encoding_fault(head).filter(|fault| fault.contains("UTF-16")) {
+    match encoding_fault(head).filter(|fault| fault.contains("it is UTF-")) {
         Some(fault) => Err(TabularError::Corrupt(fault)),
         None => Ok(()),
     }
@@ -276,7 +276,8 @@ fn fault(records: &Records, record: &Record) -> Option<&'static str> {
         return Some("the line is too long");
     }
     (!records.is_utf8()).then_some(
-        "the line is not UTF-8; if the file is Latin-1: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+        "the line has bytes that are no text in the encoding of the file, which is UTF-8 unless --encoding (in a \
+         spec: \"encoding\" of the inputFormat) says otherwise: windows-1252 for Latin-1",
     )
 }
 

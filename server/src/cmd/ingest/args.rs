@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use henge_query::ingest::TextEncoding;
 
 use super::guess::Hints;
 use super::header::HeaderChoice;
-use super::sample::Format;
+use super::sample::{Format, Told};
 use super::shape::{Dimension, Metric, Shape, delimiter};
 use super::time::TimeHints;
 
@@ -16,7 +17,7 @@ use super::time::TimeHints;
     after_help = "Without --spec the first file says what the files look like: its format by the \
 name or the first bytes, what separates the values of CSV and TSV (comma, semicolon, tab or bar), \
 whether the first line names the columns, and which column is the time, which stays a column of its own \
-name beside __time. Text has to be UTF-8. The types of columns come from all values: whole numbers are LONG, decimals DOUBLE, and a \
+name beside __time. Text is UTF-8, or UTF-16 with a byte-order mark; of other text say --encoding. The types of columns come from all values: whole numbers are LONG, decimals DOUBLE, and a \
 column with anything that these would cut or lose is text (007 stays 007). Structs, maps and lists of \
 them are kept as JSON text, lists of values as several values. Rows are kept as they are, in time chunks whose size \
 the server chooses by how many rows there are in what time. Numbers as times are told apart by their size: seconds, \
@@ -118,6 +119,10 @@ struct ReadingArgs {
     /// What the files are, where neither their names nor their first bytes say it.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
+    /// How text is written that is neither UTF-8 nor UTF-16 with a byte-order mark: windows-1252 (Latin-1), utf-16le,
+    /// utf-16be, or another name that the web has for an encoding. An encoding that the spec names goes before it.
+    #[arg(long, value_name = "NAME", value_parser = text_encoding)]
+    encoding: Option<TextEncoding>,
     /// What separates values, of files whose format no spec names: one character, or `tab`.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<char>,
@@ -192,10 +197,11 @@ impl IngestArgs {
         }
     }
 
-    /// The format that is asked for.
-    pub(super) fn format(&self) -> Option<Format> {
+    /// What is said of the files.
+    pub(super) fn told(&self) -> Told {
+        let ReadingArgs { format, delimiter, encoding, .. } = self.reading;
         // What has a delimiter has lines.
-        self.reading.format.or(self.reading.delimiter.map(|_| Format::Csv))
+        Told { format: format.or(delimiter.map(|_| Format::Csv)), encoding }
     }
 
     pub(super) fn shape(&self) -> Shape<'_> {
@@ -208,4 +214,12 @@ impl IngestArgs {
             segment_granularity: shape.segment_granularity.as_deref(),
         }
     }
+}
+
+fn text_encoding(name: &str) -> Result<TextEncoding, String> {
+    TextEncoding::named(name).ok_or_else(|| {
+        "no encoding that is known: use utf-8, utf-16le, utf-16be, windows-1252 (Latin-1), shift_jis, gbk or another \
+         name that the web has"
+            .to_owned()
+    })
 }

@@ -172,13 +172,14 @@ fn first_lines(
 #[cfg(test)]
 mod tests {
     use super::super::inputs::Source;
+    use super::super::sample::Told;
     use super::*;
 
     fn sample(name: &str, content: &[u8]) -> Result<Option<Sample>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, content).unwrap();
-        Sample::of(&Source { name: name.to_owned(), path, is_temporary: false }, None)
+        Sample::of(&Source { name: name.to_owned(), path, is_temporary: false }, Told::default())
     }
 
     fn guess(name: &str, content: &str, hints: &Hints<'_>) -> Result<Guess> {

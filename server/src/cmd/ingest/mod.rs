@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use henge_query::ingest::TextEncoding;
 use serde_json::{Value, json};
 
 use super::http::Client;
@@ -37,7 +38,7 @@ use guess::{Guess, Hints};
 use inputs::{Source, Sources};
 use interrupt::{INTERRUPTED, Interrupts};
 pub(crate) use report::lines as report_lines;
-use sample::Sample;
+use sample::{Sample, Told};
 use spec::TaskOptions;
 
 /// Where a spec names its format.
@@ -96,7 +97,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
 /// Loads a file into a datasource that is not there yet, by what it looks like; nothing is said of it.
 pub(super) fn load(client: &Client, file: &Path, datasource: &str) -> Result<()> {
     let sources = inputs::find(&[file.to_owned()])?;
-    let Some(sample) = first_sample(&sources.files, None)? else {
+    let Some(sample) = first_sample(&sources.files)? else {
         bail!("{}: there is nothing in it", file.display());
     };
     let Guess { spec, .. } = guess::spec(&sample, &Hints::NONE)?;
@@ -118,9 +119,12 @@ pub(super) fn load(client: &Client, file: &Path, datasource: &str) -> Result<()>
 
 /// Looks into the files, and makes a task of them.
 fn plan(args: &IngestArgs) -> Result<Plan> {
-    let (sources, samples) = samples(args)?;
-    let spec = match &args.spec {
-        Some(path) => read_spec(path)?,
+    let given = args.spec.as_deref().map(read_spec).transpose()?;
+    let mut told = args.told();
+    told.encoding = given.as_ref().and_then(encoding_of).or(told.encoding);
+    let (sources, samples) = samples(args, told)?;
+    let spec = match given {
+        Some(spec) => spec,
         None => guessed_spec(args, &samples)?,
     };
     let format = samples.first().map(|sample| guess::input_format(sample, &args.hints()));
@@ -147,6 +151,7 @@ fn plan(args: &IngestArgs) -> Result<Plan> {
     if args.spec.is_some() && !is_named && used == format.as_ref() {
         note(args, format!("The spec names no inputFormat: {}", decided.unwrap_or_default()))?;
     }
+    set_encoding(&mut task, told.encoding);
     if args.strict {
         task["context"]["strict"] = true.into();
     }
@@ -154,12 +159,12 @@ fn plan(args: &IngestArgs) -> Result<Plan> {
 }
 
 /// The files that hold something, and a look into each that wants one.
-fn samples(args: &IngestArgs) -> Result<(Sources, Vec<Sample>)> {
+fn samples(args: &IngestArgs, told: Told) -> Result<(Sources, Vec<Sample>)> {
     let mut sources = inputs::find(&args.files)?;
     let (mut samples, mut empty) = (Vec::new(), Vec::new());
     for source in std::mem::take(&mut sources.files) {
         // A spec that names a format needs no look.
-        let looked = match Sample::of(&source, args.format()) {
+        let looked = match Sample::of(&source, told) {
             Err(_) if args.spec.is_some() => None,
             looked => Some(looked?),
         };
@@ -252,9 +257,9 @@ fn stand_in(sources: &[Source]) -> Value {
     json!({ "type": "local", "files": names })
 }
 
-fn first_sample(sources: &[Source], asked: Option<sample::Format>) -> Result<Option<Sample>> {
+fn first_sample(sources: &[Source]) -> Result<Option<Sample>> {
     for source in sources {
-        if let Some(sample) = Sample::of(source, asked)? {
+        if let Some(sample) = Sample::of(source, Told::default())? {
             return Ok(Some(sample));
         }
     }
@@ -332,6 +337,22 @@ fn exit_code(progress: &Progress, max_errors: u64) -> std::io::Result<ExitCode> 
         counted(errors, "error")
     ))?;
     Ok(ExitCode::FAILURE)
+}
+
+/// The encoding that a spec names. One that is unknown is for the server to refuse.
+fn encoding_of(spec: &Value) -> Option<TextEncoding> {
+    let format = FORMAT_PLACES.iter().find_map(|place| spec.pointer(place))?;
+    TextEncoding::named(format.get("encoding")?.as_str()?)
+}
+
+/// Says in a task how its text is written, where it does not say so itself.
+fn set_encoding(task: &mut Value, encoding: Option<TextEncoding>) {
+    let format = task.pointer_mut("/spec/ioConfig/inputFormat").and_then(Value::as_object_mut);
+    if let (Some(encoding), Some(format)) = (encoding, format)
+        && format.get("type").is_some_and(|kind| kind != "parquet")
+    {
+        format.entry("encoding").or_insert_with(|| encoding.name().to_lowercase().into());
+    }
 }
 
 fn read_spec(path: &Path) -> Result<Value> {

@@ -39,7 +39,7 @@ pub(super) fn read(
     let format = &task.spec.io_config.input_format;
     let mut surveyor = parser(&schema)?;
     let mut parser = parser(&schema)?;
-    if let InputFormat::Json(flatten) = format {
+    if let Some(flatten) = format.flatten() {
         surveyor.set_flattening(flatten);
         parser.set_flattening(flatten);
     }
