@@ -32,6 +32,7 @@ pub use chunks::ChunkRouter;
 pub use discovery::{DiscoveredColumn, DiscoveredType};
 pub use error::IngestError;
 pub use growth::BecameText;
+pub use json::write::{write_json_number, write_json_text};
 pub use kinds::ColumnKinds;
 pub use layout::index_schema;
 pub use limits::ParseLimits;

@@ -17,7 +17,7 @@ use crate::json::faults::{fault_reason, problem_reason};
 use crate::json::flatten::{Flattening, ReadEvent};
 use crate::json::frames::{Frame, Frames};
 use crate::json::read::read_event;
-use crate::json::scan::Scanner;
+use crate::json::scan::{Scan, Scanner};
 use crate::kinds::ColumnKinds;
 use crate::layout::Layout;
 use crate::limits::ParseLimits;
@@ -39,7 +39,7 @@ pub struct RowParser {
     timestamps: TimestampReader,
     transforms: Transforms,
     filter: Option<RowFilter>,
-    /// Values from within JSON events that are fields.
+    /// Values from within events that are fields.
     pub(crate) flattening: Option<Flattening>,
     pub(crate) buffer: EventBuffer,
     pub(crate) cells: Cells,
@@ -218,27 +218,35 @@ impl RowParser {
         frames: &mut Frames<'_>,
         sink: &mut dyn RowSink,
     ) -> Result<(), IngestError> {
-        let end = start.saturating_add(self.limits.max_event_bytes);
-        let mut scanner = Scanner::new(text, start, end);
-        let discover = self.layout.discovers;
-        let (table, buffer) = (&mut self.layout.table, &mut self.buffer);
-        let read = read_event(&mut scanner, text, table, buffer, &self.limits, discover);
-        let read = read.and_then(|()| {
-            let Some(flattening) = &mut self.flattening else { return Ok(()) };
-            let event = ReadEvent { text, start, end: scanner.at, discover };
-            flattening.apply(&event, table, buffer, &self.limits)
-        });
-        if let Err(fault) = read {
-            frames.recover(start);
-            let reason = fault_reason(&fault, end, text, body, &self.limits);
-            self.reject(reason, start..frames.position(), body, sink);
-            return Ok(());
-        }
-        frames.accept(scanner.at);
+        let limit = start.saturating_add(self.limits.max_event_bytes);
+        let end = match self.read_json(text, start, limit) {
+            Ok(end) => end,
+            Err(fault) => {
+                frames.recover(start);
+                let reason = fault_reason(&fault, limit, text, body, &self.limits);
+                self.reject(reason, start..frames.position(), body, sink);
+                return Ok(());
+            }
+        };
+        frames.accept(end);
         if let Err(reason) = self.store_counted(text, sink)? {
-            self.reject(reason, start..scanner.at, body, sink);
+            self.reject(reason, start..end, body, sink);
         }
         Ok(())
+    }
+
+    /// Reads the event that begins at a place and ends before a limit, with the fields that are made of what is
+    /// within it, into the buffer; gives its end.
+    pub(crate) fn read_json(&mut self, text: &str, start: usize, limit: usize) -> Scan<usize> {
+        let mut scanner = Scanner::new(text, start, limit);
+        let discover = self.layout.discovers;
+        let (table, buffer) = (&mut self.layout.table, &mut self.buffer);
+        read_event(&mut scanner, text, table, buffer, &self.limits, discover)?;
+        if let Some(flattening) = &mut self.flattening {
+            let event = ReadEvent { text, start, end: scanner.at, discover };
+            flattening.apply(&event, table, buffer, &self.limits)?;
+        }
+        Ok(scanner.at)
     }
 
     /// Turns the event in the buffer into a row, unless it is refused, and counts it.

@@ -4,6 +4,8 @@
 use crate::discovery::DiscoveredType;
 use crate::error::IngestError;
 use crate::fields::{Field, is_no_column};
+use crate::json::faults::fault_reason;
+use crate::json::write::{write_json_text, write_value};
 use crate::parser::RowParser;
 use crate::raw::{EventBuffer, Raw, UnknownField};
 use crate::rejection::{BatchCounts, RejectReason, Rejection, RowSink};
@@ -33,13 +35,46 @@ pub struct TableFields {
     positions: Vec<Option<Field>>,
     /// How many names the layout had when the positions were looked up.
     known_names: usize,
+    /// Columns whose texts are JSON: events have them within.
+    is_json: Vec<bool>,
+    /// The row at hand as an event, where fields come from within.
+    event: String,
 }
 
 impl TableFields {
     /// The columns, in the order in which rows give their values.
     #[must_use]
     pub fn new(names: Vec<String>) -> Self {
-        Self { names, positions: Vec::new(), known_names: usize::MAX }
+        Self { names, known_names: usize::MAX, ..Self::default() }
+    }
+
+    /// The same, where the texts of some columns are JSON that a `flattenSpec` may reach into.
+    #[must_use]
+    pub fn with_json(self, is_json: impl FnMut(&String) -> bool) -> Self {
+        Self { is_json: self.names.iter().map(is_json).collect(), ..self }
+    }
+
+    /// Writes a row as the event that it would be in JSON.
+    fn write_event(&self, values: &[FieldValue<'_>], event: &mut String) {
+        event.clear();
+        event.push('{');
+        for (at, (name, value)) in self.names.iter().zip(values).enumerate() {
+            if *value == FieldValue::Null {
+                continue;
+            }
+            if event.len() > 1 {
+                event.push(',');
+            }
+            write_json_text(event, name);
+            event.push(':');
+            match value {
+                FieldValue::Text(json) if self.is_json.get(at) == Some(&true) => {
+                    event.push_str(json);
+                }
+                value => write_value(event, value),
+            }
+        }
+        event.push('}');
     }
 }
 
@@ -86,13 +121,14 @@ impl RowParser {
     }
 
     /// True when nothing but types stands between a field and its column: no transform, no filter,
-    /// no intervals.
+    /// no intervals, no fields from within others.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         let schema = &self.schema;
         schema.transform_spec.transforms.is_empty()
             && schema.transform_spec.filter.is_none()
             && schema.granularity_spec.intervals.is_empty()
+            && self.flattening.is_none()
     }
 
     /// Starts a batch of typed rows.
@@ -118,12 +154,23 @@ impl RowParser {
         origin: RowOrigin<'_>,
         sink: &mut dyn RowSink,
     ) -> Result<(), IngestError> {
-        self.bind(fields);
-        if let Err(reason) = self.take_values(fields, values) {
-            self.refuse_row(reason, origin, sink);
-            return Ok(());
-        }
-        if let Err(reason) = self.store_counted("", sink)? {
+        let mut event = std::mem::take(&mut fields.event);
+        let taken = match self.flattening {
+            None => {
+                self.bind(fields);
+                self.take_values(fields, values)
+            }
+            Some(_) => {
+                fields.write_event(values, &mut event);
+                self.take_event(&event)
+            }
+        };
+        let stored = match taken {
+            Ok(()) => self.store_counted(&event, sink),
+            Err(reason) => Ok(Err(reason)),
+        };
+        fields.event = event;
+        if let Err(reason) = stored? {
             self.refuse_row(reason, origin, sink);
         }
         if std::mem::take(&mut self.retyped) && !self.surveys {
@@ -168,6 +215,17 @@ impl RowParser {
                 }
             };
             fields.positions = fields.names.iter().map(field).collect();
+        }
+    }
+
+    /// Reads a row that was written as an event: fields from within are made in one place, of JSON. A row may have
+    /// any length.
+    fn take_event(&mut self, event: &str) -> Result<(), RejectReason> {
+        match self.read_json(event, 0, event.len()) {
+            Ok(_) => Ok(()),
+            Err(fault) => {
+                Err(fault_reason(&fault, event.len(), event, event.as_bytes(), &self.limits))
+            }
         }
     }
 

@@ -4,12 +4,18 @@
 
 mod support;
 
-use henge_query::ingest::DataSchema;
+use bytes::Bytes;
+use henge_ingest::{DiscoveredType, ParseLimits, RowOrigin, RowParser, TableFields};
+use henge_query::ingest::{DataSchema, FlattenStep, IndexTask};
+use henge_tabular::{ColumnLoader, ParquetTable, WantedField};
 use parquet::basic::Compression;
 use parquet::file::properties::WriterVersion;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use support::{Column, DEFAULT, Layout, Plain, load, optional, parquet, required, schema, texts};
+use support::{
+    Column, DEFAULT, Layout, LoaderSink, Plain, load, optional, options, parquet, required,
+    rows_of, schema, segments, texts,
+};
 
 const DAY_MS: i64 = 86_400_000;
 const SCHEMA: &str = "message m {
@@ -266,6 +272,102 @@ fn structs_maps_and_lists_of_them_are_json_text() {
     ];
     let expected: Vec<Value> = expected.iter().flat_map(|row| [row.clone(), row.clone()]).collect();
     assert_eq!(loaded.rows, expected);
+}
+
+/// The rows of a file under a `flattenSpec` that leaves nothing but its own fields, with the types that the file says.
+fn flattened(file: Vec<u8>, fields: Value) -> Vec<Value> {
+    let format = json!({
+        "type": "parquet",
+        "flattenSpec": { "useFieldDiscovery": false, "fields": fields },
+    });
+    let task = json!({ "type": "index_parallel", "spec": {
+        "dataSchema": { "dataSource": "d" },
+        "ioConfig": {
+            "type": "index_parallel", "inputFormat": format,
+            "inputSource": { "type": "inline", "data": "" },
+        },
+    } });
+    let task = IndexTask::from_value(&task).unwrap();
+    let spec = task.spec.io_config.input_format.flatten().unwrap();
+    let table = ParquetTable::open(Arc::new(Bytes::from(file))).unwrap();
+    let mut parser = RowParser::new(schema(json!([])), ParseLimits::default()).unwrap();
+    parser.set_flattening(spec);
+    for field in spec.fields.iter().filter(|field| field.name != "t") {
+        parser.discover_field(&field.name, table.needs_within(&field.steps).unwrap());
+    }
+    let names: Vec<String> = table.fields().iter().map(|field| field.name.clone()).collect();
+    let wanted: Vec<WantedField> =
+        names.iter().map(|name| WantedField { name: name.clone(), as_text: false }).collect();
+    let nested: Vec<bool> = table.fields().iter().map(|field| field.is_nested()).collect();
+    let mut nested = nested.into_iter();
+    let mut columns = TableFields::new(names).with_json(|_| nested.next().unwrap());
+    let loader = ColumnLoader::new(options(), parser.dimensions());
+    let mut sink = LoaderSink { loader, reasons: Vec::new() };
+    let mut reader = table.read(&wanted, false);
+    while let Some(batch) = reader.next_batch().unwrap() {
+        parser.begin_rows();
+        let raw = || "the row".to_owned();
+        batch
+            .for_each_row(|offset, values| {
+                let origin = RowOrigin { offset, raw: &raw };
+                parser.parse_row(&mut columns, values, origin, &mut sink)
+            })
+            .unwrap();
+    }
+    assert_eq!(sink.reasons, Vec::<String>::new());
+    let chunks = sink.loader.finish().into_iter();
+    let segments = chunks.flat_map(|chunk| segments(chunk, usize::MAX));
+    segments.flat_map(|segment| rows_of(&segment)).collect()
+}
+
+#[test]
+fn paths_reach_into_structs_maps_and_lists_with_types_of_their_own() {
+    let path = |name: &str, expr: &str| json!({ "type": "path", "name": name, "expr": expr });
+    let fields = json!([
+        "t",
+        path("a", "$.s.a"),
+        path("b", "$.s.b"),
+        path("k", "$.m.k"),
+        path("ats", "$.l[*].at"),
+        path("last", "$.l[-1].at"),
+        { "type": "jq", "name": "x", "expr": ".one.x" },
+        { "type": "root", "name": "whole", "expr": "one" },
+    ]);
+    let expected = [
+        json!({
+            "__time": 1, "a": 7, "k": 1.5,
+            "ats": ["1970-01-01T00:00:01.000000001Z", "1969-12-31T23:59:59.999999999Z"],
+            "last": "1969-12-31T23:59:59.999999999Z",
+        }),
+        json!({ "__time": 2, "b": "a \"quoted\"\n", "x": 5, "whole": "{\"x\":5}" }),
+        json!({ "__time": 3 }),
+    ];
+    assert_eq!(flattened(parquet(NESTED, &[nested()], DEFAULT), fields), expected);
+}
+
+#[test]
+fn what_paths_lead_to_says_the_type() {
+    let table = ParquetTable::open(Arc::new(Bytes::from(parquet(NESTED, &[nested()], DEFAULT))));
+    let table = table.unwrap();
+    let to = |name: &str| FlattenStep::Field(name.to_owned());
+    for (steps, needs) in [
+        (vec![to("s"), to("a")], Some(DiscoveredType::WideLong)),
+        (vec![to("s"), to("b")], Some(DiscoveredType::String)),
+        (vec![to("s"), to("c")], None),
+        (vec![to("s"), FlattenStep::Element(0)], None),
+        (vec![to("m"), to("any")], Some(DiscoveredType::Double)),
+        (vec![to("m"), FlattenStep::All], Some(DiscoveredType::String)),
+        (vec![to("l"), FlattenStep::Element(-1)], Some(DiscoveredType::String)),
+        (vec![to("l"), FlattenStep::All, to("at")], Some(DiscoveredType::String)),
+        (vec![to("l"), to("at")], None),
+        (vec![to("one"), to("x")], Some(DiscoveredType::WideLong)),
+        (vec![to("t")], Some(DiscoveredType::WideLong)),
+        (vec![to("t"), to("x")], None),
+        (vec![to("nothing")], None),
+        (vec![FlattenStep::All, to("x")], Some(DiscoveredType::String)),
+    ] {
+        assert_eq!(table.needs_within(&steps), needs, "{steps:?}");
+    }
 }
 
 #[test]

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use henge_index::DimensionSchema;
-use henge_ingest::{
-    ParseLimits, Rejection, RowError, RowOrigin, RowParser, RowSink, TableFields, TimesSeen,
-};
-use henge_query::ingest::{DataSchema, DimensionsSpec, TransformSpec};
+use henge_ingest::{ParseLimits, Rejection, RowError, RowOrigin, RowParser, RowSink, TimesSeen};
+use henge_query::ingest::{DataSchema, DimensionsSpec, FlattenSpec, TransformSpec};
 use henge_tabular::WantedField;
 use henge_types::{Interval, ValueRef};
 
+use super::flattened::{columns_of, read_of};
 use super::input::InputRef;
 use super::run::Run;
 use super::table::{Survey, at, open};
@@ -54,7 +53,9 @@ impl Run {
                     ..self.shared.options.parse_limits.clone()
                 };
                 let schema = Arc::clone(schema);
-                let work = move || read_times(&paths, &schema, &limits);
+                let flatten = self.task.spec.io_config.input_format.flatten();
+                let flatten = flatten.cloned().unwrap_or_default();
+                let work = move || read_times(&paths, &schema, &limits, &flatten);
                 self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??
             }
         };
@@ -82,26 +83,43 @@ impl Run {
     }
 }
 
-/// Reads nothing but the column of the timestamps.
-fn read_times(paths: &[PathBuf], schema: &DataSchema, limits: &ParseLimits) -> Result<TimesSeen> {
+/// Reads nothing but the column of the timestamps, and what it is made of.
+fn read_times(
+    paths: &[PathBuf],
+    schema: &DataSchema,
+    limits: &ParseLimits,
+    flatten: &FlattenSpec,
+) -> Result<TimesSeen> {
     let name = schema.timestamp_spec.column.clone();
     let mut alone = schema.clone();
     alone.dimensions_spec = DimensionsSpec::default();
     alone.metrics_spec = Vec::new();
     alone.projections = Vec::new();
     alone.transform_spec = TransformSpec::default();
+    let mut flatten = flatten.clone();
+    flatten.fields.retain(|field| field.name == name);
     let mut parser = RowParser::new(Arc::new(alone), limits.clone())?;
+    parser.set_flattening(&flatten);
     let mut times = Times::default();
     for path in paths {
-        read_file(path, &name, &mut parser, &mut times)?;
+        read_file(path, &name, &flatten, &mut parser, &mut times)?;
     }
     Ok(times.0)
 }
 
-fn read_file(path: &Path, name: &str, parser: &mut RowParser, times: &mut Times) -> Result<()> {
-    let wanted = WantedField { name: name.to_owned(), as_text: false };
-    let mut reader = open(path)?.read(&[wanted], false);
-    let mut fields = TableFields::new(vec![name.to_owned()]);
+fn read_file(
+    path: &Path,
+    name: &str,
+    flatten: &FlattenSpec,
+    parser: &mut RowParser,
+    times: &mut Times,
+) -> Result<()> {
+    let table = open(path)?;
+    let names = read_of(&table, vec![name.to_owned()], flatten);
+    let wanted = names.iter().map(|name| WantedField { name: name.clone(), as_text: false });
+    let wanted: Vec<WantedField> = wanted.collect();
+    let mut fields = columns_of(&table, names);
+    let mut reader = table.read(&wanted, false);
     while let Some(batch) = reader.next_batch().map_err(at(path))? {
         parser.begin_rows();
         batch.for_each_row(|offset, values| {

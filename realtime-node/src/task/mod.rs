@@ -7,6 +7,7 @@ mod compact;
 mod content;
 mod counts;
 mod file;
+mod flattened;
 mod gaps;
 mod input;
 mod learn;

@@ -65,15 +65,15 @@ impl Run {
         self.progress.total_bytes = total_bytes;
         let mut schema = spec.data_schema.clone();
         let mut found = Survey::default();
-        if let InputFormat::Parquet { uint64, .. } = spec.io_config.input_format {
+        if let InputFormat::Parquet { uint64, flatten, .. } = &spec.io_config.input_format {
             let paths = inputs.iter().map(|input| input.path().map(PathBuf::from));
             let paths = paths.collect::<Option<Vec<_>>>().ok_or_else(|| {
                 let message = "ioConfig.inputSource: Parquet is read from files of its own: use type local, and \
                                unpack archives";
                 RealtimeError::Invalid(message.into())
             })?;
-            let asked = schema.clone();
-            let work = move || survey(&paths, &asked, uint64);
+            let (asked, uint64, flatten) = (schema.clone(), *uint64, flatten.clone());
+            let work = move || survey(&paths, &asked, uint64, &flatten);
             found = self.shared.ingest_pool.spawn(LOAD_PRIORITY, work).await??;
             found.adapt(&mut schema);
             self.progress.total_rows = found.row_count;
@@ -240,10 +240,11 @@ impl Reading {
     ) -> Result<(u64, Source)> {
         let size_bytes = input.size_bytes();
         let source = match (format, input.path()) {
-            (InputFormat::Parquet { binary_as_string, .. }, Some(path)) => {
+            (InputFormat::Parquet { binary_as_string, flatten, .. }, Some(path)) => {
                 let (schema, parser) = (&self.schema, &self.parser);
+                let how = (*binary_as_string, flatten);
                 let times_after = self.survey.times_after(number);
-                let table = TableInput::open(path, schema, parser, *binary_as_string, times_after)?;
+                let table = TableInput::open(path, schema, parser, how, times_after)?;
                 Source::Table(Box::new(table))
             }
             (format, _) => Source::Text(Box::new(TextInput::open(format, input, max_piece_bytes)?)),

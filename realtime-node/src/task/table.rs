@@ -1,5 +1,6 @@
 //! Reading Parquet files: what they hold first, then their rows, a batch at a time.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,15 +10,16 @@ use henge_ingest::{
     units_of_a_ms,
 };
 use henge_platform::metadata::InputPlace;
-use henge_query::ingest::{DataSchema, IngestDimension, TimestampFormat, WideNumbers};
+use henge_query::ingest::{DataSchema, FlattenSpec, IngestDimension, TimestampFormat, WideNumbers};
 use henge_tabular::{
-    BatchPlan, ColumnBatch, ParquetField, ParquetReader, ParquetTable, TimeUnit, Values,
-    WantedField,
+    BatchPlan, ColumnBatch, ParquetField, ParquetReader, ParquetTable, TabularError, TimeUnit,
+    Values, WantedField,
 };
 use henge_types::{ChangeReport, IgnoredField, format_timestamp};
 use serde_json::{Map, Value};
 
 use super::file::LocalFile;
+use super::flattened::{Named, columns_of, named, read_of, whole_field};
 use super::store::{Rows, Store};
 use crate::error::{RealtimeError, Result};
 
@@ -35,30 +37,51 @@ pub(super) struct Survey {
     times: Vec<Option<(i64, i64)>>,
     /// What was decided about fields that are no plain numbers or texts.
     pub(super) notes: Vec<String>,
+    /// A `flattenSpec` makes fields of others.
+    is_flattened: bool,
+    /// Those that it makes of what is in at least one file.
+    made: BTreeSet<String>,
+    /// The fields that these are made of, whose rows tell what of them is not stored; `None` when it may be any.
+    roots: Option<BTreeSet<String>>,
 }
 
 /// Looks at the metadata of all files and, where they do not say enough, at values.
-pub(super) fn survey(paths: &[PathBuf], schema: &DataSchema, wide: WideNumbers) -> Result<Survey> {
+pub(super) fn survey(
+    paths: &[PathBuf],
+    schema: &DataSchema,
+    wide: WideNumbers,
+    flatten: &FlattenSpec,
+) -> Result<Survey> {
     let mut survey = Survey { has_native_time: true, ..Survey::default() };
     let time_column = &schema.timestamp_spec.column;
     for path in paths {
         let table = open(path)?;
-        for field in table.fields() {
-            if field.name == *time_column {
-                survey.has_native_time &= field.is_time();
-            }
+        let own = if flatten.use_field_discovery { table.fields() } else { &[] };
+        for field in own {
             // Values are not looked at for types that the spec has settled.
             if has_open_types(schema) {
                 let needs = table.needs(field, wide).map_err(at(path))?;
-                survey.see(field, needs);
+                survey.see(&field.name, needs, field.note(needs));
             } else {
                 survey.see_declared(field);
             }
             survey.see_file(&field.name, path, table.row_count());
         }
+        survey.see_made(&table, schema, wide, flatten).map_err(at(path))?;
         survey.row_count += table.row_count();
-        let time = WantedField { name: time_column.clone(), as_text: false };
-        survey.times.push(table.read(&[time], false).upcoming_times(0));
+        let time = named(&table, time_column, flatten);
+        survey.has_native_time &= match time {
+            Named::Field(field) => field.is_time(),
+            Named::Within => false,
+            Named::Nothing => true,
+        };
+        survey.times.push(match time {
+            Named::Field(field) => {
+                let time = WantedField { name: field.name.clone(), as_text: false };
+                table.clone().read(&[time], false).upcoming_times(0)
+            }
+            Named::Within | Named::Nothing => None,
+        });
     }
     Ok(survey)
 }
@@ -71,24 +94,49 @@ fn has_open_types(schema: &DataSchema) -> bool {
 }
 
 impl Survey {
-    fn see(&mut self, field: &ParquetField, needs: DiscoveredType) {
-        let known = self.fields.iter_mut().find(|(name, _)| *name == field.name);
+    fn see(&mut self, field: &str, needs: DiscoveredType, note: Option<String>) {
+        let known = self.fields.iter_mut().find(|(name, _)| *name == *field);
         let Some((_, known)) = known else {
-            self.notes.extend(field.note(needs));
-            self.fields.push((field.name.clone(), needs));
+            self.notes.extend(note);
+            self.fields.push((field.to_owned(), needs));
             return;
         };
         let joined = known.join(needs);
         if joined.column_type() != known.column_type() {
             self.notes.push(format!(
-                "column '{}' is {} in one file and {} in another: it is {} here",
-                field.name,
+                "column '{field}' is {} in one file and {} in another: it is {} here",
                 known.column_type(),
                 needs.column_type(),
                 joined.column_type()
             ));
         }
         *known = joined;
+    }
+
+    /// Notes the fields that a `flattenSpec` makes of a file.
+    fn see_made(
+        &mut self,
+        table: &ParquetTable,
+        schema: &DataSchema,
+        wide: WideNumbers,
+        flatten: &FlattenSpec,
+    ) -> Result<(), TabularError> {
+        if flatten.is_plain() {
+            return Ok(());
+        }
+        self.is_flattened = true;
+        self.roots = flatten.roots().map(|roots| roots.into_iter().map(str::to_owned).collect());
+        for field in &flatten.fields {
+            let Some(mut needs) = table.needs_within(&field.steps) else { continue };
+            if let Some(whole) = whole_field(table, field)
+                && has_open_types(schema)
+            {
+                needs = table.needs(whole, wide)?;
+            }
+            self.see(&field.name, needs, None);
+            self.made.insert(field.name.clone());
+        }
+        Ok(())
     }
 
     /// Of declared types only what becomes of structs is news.
@@ -109,10 +157,12 @@ impl Survey {
     /// The fields that a parser does not read, so that nothing of them is stored.
     pub(super) fn ignored(&self, parser: &RowParser) -> Vec<(IgnoredField, InputPlace)> {
         let read = parser.fields_read();
-        let unread = self
-            .files
-            .iter()
-            .filter(|(name, ..)| !read.contains(name) && !parser.is_excluded(name));
+        let is_told_by_rows = |name: &String| {
+            self.is_flattened && self.roots.as_ref().is_none_or(|roots| roots.contains(name))
+        };
+        let unread = self.files.iter().filter(|(name, ..)| {
+            !read.contains(name) && !parser.is_excluded(name) && !is_told_by_rows(name)
+        });
         let entry = |(name, path, rows): &(String, PathBuf, u64)| {
             let field =
                 IgnoredField { field: name.clone(), count: *rows, ..IgnoredField::default() };
@@ -124,7 +174,9 @@ impl Survey {
 
     /// The fields that a parser reads and no file has.
     pub(super) fn missing(&self, parser: &RowParser) -> Vec<String> {
-        let is_there = |name: &String| self.files.iter().any(|(known, ..)| known == name);
+        let is_there = |name: &String| {
+            self.made.contains(name) || self.files.iter().any(|(known, ..)| known == name)
+        };
         parser.fields_read().into_iter().filter(|name| !is_there(name)).collect()
     }
 
@@ -183,18 +235,19 @@ impl TableInput {
         path: &Path,
         schema: &DataSchema,
         parser: &RowParser,
-        binary_as_string: bool,
+        (binary_as_string, flatten): (bool, &FlattenSpec),
         times_after: Option<(i64, i64)>,
     ) -> Result<Self> {
-        let names = parser.fields_read();
+        let table = open(path)?;
+        let names = read_of(&table, parser.fields_read(), flatten);
         let dimensions = parser.dimensions();
         let wanted: Vec<WantedField> = names
             .iter()
             .map(|name| WantedField { name: name.clone(), as_text: parser.keeps_text(name) })
             .collect();
-        let reader = open(path)?.read(&wanted, binary_as_string);
+        let fields = columns_of(&table, names.clone());
+        let reader = table.read(&wanted, binary_as_string);
         let plan = if parser.is_plain() { plan(schema, dimensions, &names) } else { None };
-        let fields = TableFields::new(names.clone());
         let path = path.to_owned();
         Ok(Self {
             path,

@@ -30,7 +30,8 @@ pub(crate) struct ReadEvent<'a> {
 }
 
 impl RowParser {
-    /// Makes values from within JSON events fields of their own.
+    /// Makes values from within events fields of their own: of JSON, and of rows that have JSON within
+    /// ([`TableFields::with_json`](crate::TableFields::with_json)).
     pub fn set_flattening(&mut self, spec: &FlattenSpec) {
         self.flattening = Flattening::new(spec);
     }

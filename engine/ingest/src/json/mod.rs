@@ -7,3 +7,4 @@ pub(crate) mod frames;
 pub(crate) mod read;
 pub(crate) mod scan;
 mod short;
+pub(crate) mod write;

@@ -5,7 +5,7 @@ use henge_types::Value;
 use serde_json::json;
 
 use super::Collector;
-use crate::{ParseLimits, RowParser};
+use crate::{FieldValue, ParseLimits, RowOrigin, RowParser, TableFields};
 
 fn flatten_spec(spec: serde_json::Value) -> FlattenSpec {
     let task = json!({
@@ -101,4 +101,55 @@ fn fields_from_within_are_discovered_and_the_last_of_equal_keys_wins() {
     let body = r#"{"t":1,"a":{"b":1,"b":[2,3],"c":{"b":9}}}"#;
     let (found, _) = rows(json!([]), spec, body);
     assert!(found[0].contains(&list(&["2", "3"])), "{found:?}");
+}
+
+#[test]
+fn rows_of_tables_are_reached_into_as_events_are() {
+    let spec = json!({ "fields": [
+        { "type": "path", "name": "id", "expr": "$.u.id" },
+        { "type": "path", "name": "tags", "expr": "$.u.tags[*]" },
+        { "type": "path", "name": "second", "expr": "$.l[1]" },
+        { "type": "root", "name": "renamed", "expr": "n" },
+        { "type": "path", "name": "none", "expr": "$.j.id" },
+    ] });
+    let schema =
+        super::typed(json!(["id", "tags", "second", "renamed", "none", "j", "d"]), json!([]));
+    let mut parser = RowParser::new(schema, ParseLimits::default()).unwrap();
+    parser.set_flattening(&flatten_spec(spec));
+    assert!(!parser.is_plain());
+    let names = ["t", "u", "l", "n", "j", "d"].map(str::to_owned).to_vec();
+    let mut fields = TableFields::new(names).with_json(|name| name == "u");
+    let list = [FieldValue::Long(1), FieldValue::Text("a\"b\n")];
+    let nested = r#"{"id":7,"tags":["x","\u00e4"]}"#;
+    let rows = [
+        [
+            FieldValue::Long(1),
+            FieldValue::Text(nested),
+            FieldValue::List(&list),
+            FieldValue::Bool(true),
+            // Text that looks like JSON is text.
+            FieldValue::Text(r#"{"id":1}"#),
+            FieldValue::Double(1.5),
+        ],
+        [FieldValue::Null; 6],
+    ];
+    let mut collector = Collector::default();
+    parser.begin_rows();
+    for (offset, values) in rows.iter().enumerate() {
+        let origin = RowOrigin { offset, raw: &|| "the row".to_owned() };
+        parser.parse_row(&mut fields, values, origin, &mut collector).unwrap();
+    }
+    let expected = vec![
+        text("7"),
+        self::list(&["x", "\u{e4}"]),
+        text("a\"b\n"),
+        text("true"),
+        Value::Null,
+        text(r#"{"id":1}"#),
+        text("1.5"),
+    ];
+    let (found, refused) = (&collector.rows, &collector.rejections);
+    assert_eq!(found.iter().map(|(_, values)| values).collect::<Vec<_>>(), [&expected]);
+    // The second one has no time.
+    assert_eq!(refused.len(), 1, "{refused:?}");
 }

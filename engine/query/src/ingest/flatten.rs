@@ -32,6 +32,23 @@ pub enum FlattenStep {
     All,
 }
 
+impl FlattenField {
+    /// The event's own field that the way begins at; `None` when it may begin at any.
+    #[must_use]
+    pub fn root(&self) -> Option<&str> {
+        match self.steps.first() {
+            Some(FlattenStep::Field(root)) => Some(root),
+            _ => None,
+        }
+    }
+
+    /// True for a field that the event has under the same name.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.steps.len() == 1 && self.root() == Some(&self.name)
+    }
+}
+
 impl Default for FlattenSpec {
     fn default() -> Self {
         Self { use_field_discovery: true, fields: Vec::new() }
@@ -42,7 +59,13 @@ impl FlattenSpec {
     /// True when events are taken as they are.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.use_field_discovery && self.fields.is_empty()
+        self.use_field_discovery && self.fields.iter().all(FlattenField::is_own)
+    }
+
+    /// The fields of an event that lead to those of the spec, without an order; `None` when all may.
+    #[must_use]
+    pub fn roots(&self) -> Option<Vec<&str>> {
+        self.fields.iter().map(FlattenField::root).collect()
     }
 
     pub(super) fn read(format: &Node<'_>) -> Result<Self> {

@@ -71,6 +71,8 @@ pub enum InputFormat {
         binary_as_string: bool,
         /// What becomes of whole numbers above 2^63 - 1.
         uint64: WideNumbers,
+        /// Which values are fields.
+        flatten: FlattenSpec,
     },
 }
 
@@ -122,8 +124,8 @@ impl InputFormat {
     #[must_use]
     pub fn flatten(&self) -> Option<&FlattenSpec> {
         match self {
-            Self::Json { flatten, .. } => Some(flatten),
-            Self::Delimited(_) | Self::Parquet { .. } => None,
+            Self::Json { flatten, .. } | Self::Parquet { flatten, .. } => Some(flatten),
+            Self::Delimited(_) => None,
         }
     }
 }
@@ -273,9 +275,11 @@ fn input_format(node: &Node<'_>) -> Result<InputFormat> {
         "tsv" => delimited(node, false),
         "parquet" => {
             node.only_fields(&["type", "flattenSpec", "binaryAsString", "uint64"])?;
-            root_fields_only(node)?;
-            let binary_as_string = node.boolean_or("binaryAsString", false)?;
-            Ok(InputFormat::Parquet { binary_as_string, uint64: wide_numbers(node)? })
+            Ok(InputFormat::Parquet {
+                binary_as_string: node.boolean_or("binaryAsString", false)?,
+                uint64: wide_numbers(node)?,
+                flatten: FlattenSpec::read(node)?,
+            })
         }
         other => Err(node.bad_type("inputFormat", other, SUPPORTED, PLANNED)),
     }
@@ -395,33 +399,4 @@ fn duplicate(names: &[String]) -> Option<(usize, &str)> {
     let mut known = std::collections::HashSet::new();
     let mut repeated = names.iter().enumerate().filter(|(_, name)| !known.insert(name.as_str()));
     repeated.next().map(|(at, name)| (at, name.as_str()))
-}
-
-/// Of tables the fields at the root are read anyway; anything that reaches deeper is refused.
-fn root_fields_only(format: &Node<'_>) -> Result<()> {
-    let Some(node) = format.get("flattenSpec") else { return Ok(()) };
-    node.only_fields(&["useFieldDiscovery", "fields"])?;
-    if !node.boolean_or("useFieldDiscovery", true)? {
-        node.refuse("useFieldDiscovery", "fields are always discovered; leave it out")?;
-    }
-    let field = |item: &Node<'_>| -> Result<()> {
-        if item.value().is_string() {
-            return Ok(());
-        }
-        match item.type_name(&["root"])? {
-            "root" => {}
-            other => {
-                let planned = &["path", "jq", "tree"];
-                return Err(item.bad_type("flattenSpec field", other, &["root"], planned));
-            }
-        }
-        let name = item.require("name", "name the field")?.name()?;
-        match item.get("expr") {
-            Some(expr) if expr.text()? != name => {
-                Err(expr.unsupported("a root field cannot be renamed; use transformSpec"))
-            }
-            _ => Ok(()),
-        }
-    };
-    node.list("fields", field).map(|_| ())
 }

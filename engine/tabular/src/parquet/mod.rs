@@ -8,6 +8,7 @@ mod losses;
 mod needs;
 mod nested;
 mod schema;
+mod within;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use henge_expr::number::write_double;
+use henge_ingest::{write_json_number, write_json_text};
 use henge_segment::StringTable;
 use henge_types::format_timestamp;
 use parquet::basic::{LogicalType, TimeUnit};
@@ -137,18 +137,18 @@ fn write_json(text: &mut String, value: &Field, value_type: Option<&Type>) {
         Field::UShort(value) => push(text, value),
         Field::UInt(value) => push(text, value),
         Field::ULong(value) => push(text, value),
-        Field::Float16(value) => write_number(text, f64::from(*value)),
+        Field::Float16(value) => write_json_number(text, f64::from(*value)),
         Field::Float(value) => {
             // The shortest decimal that reads back as the same FLOAT.
-            write_number(text, value.to_string().parse().unwrap_or(f64::from(*value)));
+            write_json_number(text, value.to_string().parse().unwrap_or(f64::from(*value)));
         }
-        Field::Double(value) => write_number(text, *value),
+        Field::Double(value) => write_json_number(text, *value),
         Field::Decimal(value) => decimal_text(value.data(), value.scale(), text),
-        Field::Str(value) => write_text(text, value),
-        Field::Bytes(value) => write_text(text, &STANDARD.encode(value.as_bytes())),
+        Field::Str(value) => write_json_text(text, value),
+        Field::Bytes(value) => write_json_text(text, &STANDARD.encode(value.as_bytes())),
         Field::Date(days) => {
             let day = format_timestamp(i64::from(*days) * MS_PER_DAY);
-            write_text(text, day.split('T').next().unwrap_or(&day));
+            write_json_text(text, day.split('T').next().unwrap_or(&day));
         }
         Field::TimeMillis(value) => push(text, value),
         Field::TimeMicros(value) => push(text, value),
@@ -178,7 +178,7 @@ fn write_struct(text: &mut String, row: &Row, row_type: Option<&Type>) {
     let types = row_type.filter(|row| row.is_group()).map_or(&[][..], Type::get_fields);
     let fields: Vec<(&String, &Field)> = row.get_column_iter().collect();
     write_separated(text, '{', '}', &fields, |text, (name, value)| {
-        write_text(text, name);
+        write_json_text(text, name);
         text.push(':');
         let field_type = types.iter().find(|field| field.name() == name.as_str());
         write_json(text, value, field_type.map(AsRef::as_ref));
@@ -208,7 +208,7 @@ fn write_key(text: &mut String, key: &Field, key_type: Option<&Type>) {
     write_json(&mut written, key, key_type);
     match written.starts_with('"') {
         true => text.push_str(&written),
-        false => write_text(text, &written),
+        false => write_json_text(text, &written),
     }
     text.push(':');
 }
@@ -236,35 +236,10 @@ fn write_time(text: &mut String, ms: i64, rest: i64, digits: usize) {
         // Writing to a String cannot fail.
         let _ = write!(time, "{rest:0digits$}Z");
     }
-    write_text(text, &time);
-}
-
-fn write_number(text: &mut String, value: f64) {
-    let start = text.len();
-    write_double(text, value);
-    if !value.is_finite() {
-        let name = text.split_off(start);
-        write_text(text, &name);
-    }
+    write_json_text(text, &time);
 }
 
 fn push(text: &mut String, value: impl std::fmt::Display) {
     // Writing to a String cannot fail.
     let _ = write!(text, "{value}");
-}
-
-fn write_text(text: &mut String, value: &str) {
-    text.push('"');
-    for c in value.chars() {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            c if c.is_control() && c.is_ascii() => push(text, format_args!("\\u{:04x}", c as u32)),
-            c => text.push(c),
-        }
-    }
-    text.push('"');
 }

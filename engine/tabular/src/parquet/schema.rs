@@ -68,6 +68,12 @@ impl ParquetField {
     pub fn is_time(&self) -> bool {
         matches!(self.kind, Kind::Timestamp(_) | Kind::Days | Kind::Int96) && !self.is_list
     }
+
+    /// True for a field with fields within: its values are JSON text.
+    #[must_use]
+    pub fn is_nested(&self) -> bool {
+        self.kind == Kind::Nested
+    }
 }
 
 /// The fields of a file, one a field of the root.

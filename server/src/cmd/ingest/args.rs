@@ -140,7 +140,8 @@ struct ReadingArgs {
 /// What rows become that come without a spec.
 #[derive(Debug, Args)]
 struct ShapeArgs {
-    /// Store only these columns; each may have a type behind a colon: long, double, float, string, or auto.
+    /// Store only these columns; each may have a type behind a colon: long, double, float, string, or auto. Of JSON and
+    /// Parquet a path leads to what is within a column: user.id
     #[arg(long, value_name = "COLUMN[:TYPE],...", value_delimiter = ',', conflicts_with = "spec")]
     dimensions: Vec<Dimension>,
     /// Compute these while loading: count, or sum, min or max of a field, each with a name behind =.

@@ -191,11 +191,12 @@ fn samples(args: &IngestArgs, told: Told) -> Result<(Sources, Vec<Sample>)> {
 fn guessed_spec(args: &IngestArgs, samples: &[Sample]) -> Result<Value> {
     let Some(first) = samples.first() else { bail!("nothing to read: name at least one FILE") };
     let hints = args.hints();
-    let Guess { mut spec, decided, columns } = guess::spec(first, &hints)?;
+    let Guess { mut spec, decided, mut columns } = guess::spec(first, &hints)?;
     for other in &samples[1..] {
         guess::check_alike(first, other, &hints)?;
     }
     let shape = args.shape();
+    shape.reach_within(&mut spec, &mut columns);
     let types = match shape.needs_types() {
         true => dry_run::types(first, &spec["inputFormat"])?,
         false => BTreeMap::new(),

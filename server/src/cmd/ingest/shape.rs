@@ -138,6 +138,28 @@ impl Shape<'_> {
         !self.metrics.is_empty()
     }
 
+    /// Makes fields of what lies within the file's columns and is named by a path (`user.id`), where the format has
+    /// such.
+    pub(super) fn reach_within(&self, spec: &mut Value, columns: &mut Vec<Column>) {
+        let kind = spec.pointer("/inputFormat/type").and_then(Value::as_str);
+        if !matches!(kind, Some("json" | "parquet")) {
+            return;
+        }
+        let mut fields = Vec::new();
+        for name in self.names().map(|(_, name)| name) {
+            let nodes: Vec<&str> = name.split('.').collect();
+            let is_column = |name: &str| columns.iter().any(|column| column.name == name);
+            let is_path = nodes.len() > 1 && !nodes.contains(&"");
+            if is_path && !is_column(name) && is_column(nodes[0]) {
+                fields.push(json!({ "type": "tree", "name": name, "nodes": nodes }));
+                columns.push(Column { name: name.clone(), is_time: false, others: Vec::new() });
+            }
+        }
+        if !fields.is_empty() {
+            spec["inputFormat"]["flattenSpec"] = json!({ "fields": fields });
+        }
+    }
+
     /// Changes a spec accordingly. `types` are those of the columns in the sample.
     ///
     /// # Errors
@@ -192,10 +214,15 @@ impl Shape<'_> {
         Ok(())
     }
 
-    fn check_names(&self, columns: &[Column]) -> Result<()> {
+    /// The columns that are named, with the options that do.
+    fn names(&self) -> impl Iterator<Item = (&'static str, &String)> {
         let dimensions = self.dimensions.iter().map(|one| ("--dimensions", &one.name));
         let metrics = self.metrics.iter().map(|one| ("--metrics", &one.field));
-        for (option, name) in dimensions.chain(metrics.filter(|(_, field)| !field.is_empty())) {
+        dimensions.chain(metrics.filter(|(_, field)| !field.is_empty()))
+    }
+
+    fn check_names(&self, columns: &[Column]) -> Result<()> {
+        for (option, name) in self.names() {
             if !columns.iter().any(|column| column.name == *name) {
                 let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
                 bail!("{option}: there is no column '{name}', only {}", names.join(", "));
@@ -259,6 +286,36 @@ mod tests {
         assert_eq!(spec["metricsSpec"][0]["type"], "doubleMax");
         let counted = applied(&[], &[], true).unwrap();
         assert_eq!(counted["metricsSpec"][0]["type"], "count");
+    }
+
+    #[test]
+    fn paths_reach_into_the_columns_of_formats_that_have_fields_within() {
+        let dimensions: Vec<Dimension> =
+            ["page.title", "t", "page.id:long"].iter().map(|one| one.parse().unwrap()).collect();
+        let metrics: Vec<Metric> = vec!["sum:extra.x.y=total".parse().unwrap()];
+        let shape = Shape {
+            dimensions: &dimensions,
+            metrics: &metrics,
+            rollup: false,
+            query_granularity: None,
+            segment_granularity: None,
+        };
+        let tree = |name: &str| {
+            let nodes: Vec<&str> = name.split('.').collect();
+            json!({ "type": "tree", "name": name, "nodes": nodes })
+        };
+        for (kind, flatten) in [
+            ("csv", Value::Null),
+            ("json", json!({ "fields": ["page.title", "page.id", "extra.x.y"].map(tree) })),
+            ("parquet", json!({ "fields": ["page.title", "page.id", "extra.x.y"].map(tree) })),
+        ] {
+            let mut spec = json!({ "inputFormat": { "type": kind }, "granularitySpec": {} });
+            let mut columns = columns();
+            shape.reach_within(&mut spec, &mut columns);
+            assert_eq!(spec["inputFormat"]["flattenSpec"], flatten, "{kind}");
+            let applied = shape.apply(&mut spec, &columns, &BTreeMap::new());
+            assert_eq!(applied.is_ok(), kind != "csv", "{applied:?}");
+        }
     }
 
     #[test]

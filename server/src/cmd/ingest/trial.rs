@@ -79,11 +79,13 @@ fn feed_table(sample: &Sample, parser: &mut RowParser, sink: &mut dyn RowSink) -
     let names: Vec<String> = table.fields().iter().map(|field| field.name.clone()).collect();
     let wanted = names.iter().map(|name| WantedField { name: name.clone(), as_text: false });
     let wanted: Vec<WantedField> = wanted.collect();
+    let nested = table.fields().iter().filter(|field| field.is_nested());
+    let nested: Vec<String> = nested.map(|field| field.name.clone()).collect();
     let Some(batch) = table.read(&wanted, false).next_batch().with_context(context)? else {
         return Ok(());
     };
     parser.begin_rows();
-    let mut fields = TableFields::new(names);
+    let mut fields = TableFields::new(names).with_json(|name| nested.contains(name));
     batch.for_each_row(|offset, values| {
         let origin = RowOrigin { offset, raw: &String::new };
         parser.parse_row(&mut fields, values, origin, sink)
