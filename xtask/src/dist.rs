@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::sources;
+
 const HELP: &str = "\
 usage: cargo xtask dist [--binary FILE]
 
@@ -43,16 +45,16 @@ pub(crate) fn run(words: impl Iterator<Item = String>) -> Result<()> {
     for (from, to) in
         [("packaging/henge.service", "lib/systemd/system/henge.service"), ("LICENSE", "LICENSE")]
     {
-        copy(Path::new(from), &root.join(to))?;
+        copy(&sources::root().join(from), &root.join(to))?;
     }
     println!("{} is laid out", root.display());
     Ok(())
 }
 
-/// Where cargo builds, as a whole path: objcopy runs in another folder.
+/// Where cargo builds, as a whole path: objcopy runs in another folder, and whoever runs this may be in any.
 fn target_folder() -> PathBuf {
-    let folder =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let folder = std::env::var_os("CARGO_TARGET_DIR");
+    let folder = folder.map_or_else(|| sources::root().join("target"), PathBuf::from);
     std::path::absolute(&folder).unwrap_or(folder)
 }
 
