@@ -27,8 +27,15 @@ fn rows(count: i64) -> Vec<(i64, Option<String>, i64)> {
         .collect()
 }
 
+const FLAT: &str = "message m { required int64 t; optional binary a (STRING); required int64 x; }";
+const WITHIN: &str = "message m { required group e {
+    required int64 t; optional binary a (STRING); required int64 x; } }";
+
 fn write_parquet(path: &Path, rows: &[(i64, Option<String>, i64)]) {
-    let schema = "message m { required int64 t; optional binary a (STRING); required int64 x; }";
+    write_parquet_as(FLAT, path, rows);
+}
+
+fn write_parquet_as(schema: &str, path: &Path, rows: &[(i64, Option<String>, i64)]) {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let properties = Arc::new(WriterProperties::builder().build());
     let file = std::fs::File::create(path).unwrap();
@@ -171,6 +178,51 @@ fn all_formats_give_the_same_answers_and_progress() {
         assert_eq!(run(&server, &task).1["statusCode"], "SUCCESS");
         wait_for_count(&server, &indexed, 500);
         assert_eq!(Some(answers(&server, &indexed)), known, "{indexed}");
+    }
+}
+
+/// The same rows within groups and objects, and in other encodings.
+#[test]
+fn files_that_nest_and_files_of_other_encodings_give_the_answers_of_plain_ones() {
+    let server = TestServer::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut rows = rows(200);
+    rows.iter_mut().for_each(|row| row.1 = row.1.take().map(|word| word + "\u{e9}"));
+    write_lines(&folder.path().join("plain"), &rows, ',');
+    write_parquet_as(WITHIN, &folder.path().join("parquet"), &rows);
+    let lines = rows.iter().map(|(t, a, x)| json!({ "e": { "t": t, "a": a, "x": x } }).to_string());
+    std::fs::write(folder.path().join("json"), lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let text = std::fs::read_to_string(folder.path().join("plain")).unwrap();
+    let marked: Vec<u8> =
+        format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect();
+    std::fs::write(folder.path().join("utf16"), marked).unwrap();
+    let latin: Vec<u8> = text.chars().map(|letter| u8::try_from(letter).unwrap()).collect();
+    std::fs::write(folder.path().join("latin"), latin).unwrap();
+    let path = |name: &str| json!({ "type": "path", "name": name, "expr": format!("$.e.{name}") });
+    let only = json!({ "useFieldDiscovery": false, "fields": ["t", "a", "x"].map(path) });
+    let beside = json!({ "fields": ["t", "a", "x"].map(path) });
+    let csv = json!({ "type": "csv", "findColumnsFromHeader": true });
+    let mut known: Option<Value> = None;
+    for (name, file, format) in [
+        ("plain", "plain", csv.clone()),
+        ("parquet", "parquet", json!({ "type": "parquet", "flattenSpec": only })),
+        ("parquet_beside", "parquet", json!({ "type": "parquet", "flattenSpec": beside })),
+        ("json", "json", json!({ "type": "json", "flattenSpec": only })),
+        ("utf16", "utf16", csv),
+        (
+            "latin",
+            "latin",
+            json!({ "type": "csv", "findColumnsFromHeader": true, "encoding": "latin1" }),
+        ),
+    ] {
+        let (_, status) = run(&server, &task(name, &local(&folder, file), &format));
+        assert_eq!(status["statusCode"], "SUCCESS", "{status}");
+        assert_eq!(status["progress"]["accepted"], 200, "{status}");
+        let warnings = &status["progress"]["report"]["warnings"];
+        assert!(warnings.as_array().is_none_or(Vec::is_empty), "{name}: {warnings}");
+        wait_for_count(&server, name, 200);
+        let found = answers(&server, name);
+        assert_eq!(&found, known.get_or_insert_with(|| found.clone()), "{name}");
     }
 }
 
