@@ -45,7 +45,7 @@ impl FlattenField {
     /// True for a field that the event has under the same name.
     #[must_use]
     pub fn is_own(&self) -> bool {
-        self.steps.len() == 1 && self.root() == Some(&self.name)
+        self.steps.len() == 1 && self.root() == Some(self.name.as_str())
     }
 }
 
