@@ -199,8 +199,9 @@ fn files_that_nest_and_files_of_other_encodings_give_the_answers_of_plain_ones()
     let latin: Vec<u8> = text.chars().map(|letter| u8::try_from(letter).unwrap()).collect();
     std::fs::write(folder.path().join("latin"), latin).unwrap();
     let path = |name: &str| json!({ "type": "path", "name": name, "expr": format!("$.e.{name}") });
-    let only = json!({ "useFieldDiscovery": false, "fields": ["t", "a", "x"].map(path) });
-    let beside = json!({ "fields": ["t", "a", "x"].map(path) });
+    let fields = ["t", "a", "x"].map(path);
+    let only = json!({ "useFieldDiscovery": false, "fields": fields });
+    let beside = json!({ "fields": fields });
     let csv = json!({ "type": "csv", "findColumnsFromHeader": true });
     let mut known: Option<Value> = None;
     for (name, file, format) in [

@@ -275,7 +275,7 @@ fn structs_maps_and_lists_of_them_are_json_text() {
 }
 
 /// The rows of a file under a `flattenSpec` that leaves nothing but its own fields, with the types that the file says.
-fn flattened(file: Vec<u8>, fields: Value) -> Vec<Value> {
+fn flattened(file: Vec<u8>, fields: &Value) -> Vec<Value> {
     let format = json!({
         "type": "parquet",
         "flattenSpec": { "useFieldDiscovery": false, "fields": fields },
@@ -342,7 +342,7 @@ fn paths_reach_into_structs_maps_and_lists_with_types_of_their_own() {
         json!({ "__time": 2, "b": "a \"quoted\"\n", "x": 5, "whole": "{\"x\":5}" }),
         json!({ "__time": 3 }),
     ];
-    assert_eq!(flattened(parquet(NESTED, &[nested()], DEFAULT), fields), expected);
+    assert_eq!(flattened(parquet(NESTED, &[nested()], DEFAULT), &fields), expected);
 }
 
 #[test]
