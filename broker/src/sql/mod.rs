@@ -8,13 +8,16 @@
 //! | `system`, `cluster` | `sys` tables, and what somebody else has to tell for them |
 //! | `statements` | what is at work: names, deadlines, what native queries told and hold |
 //! | `planning` | where statements are planned: threads of their own, with so many places |
+//! | `divide`, `boundaries` | large scans in parts by time, for clients that fetch them beside each other |
 //! | `run`, `context` | from a statement to its rows: bounds, deadline, cancellation, figures |
 //! | `whole` | answers for drivers, which cannot tell that one is partial |
 //! | `figures` | the numbers of all statements |
 
+mod boundaries;
 mod catalog;
 mod cluster;
 mod context;
+mod divide;
 mod figures;
 mod over;
 mod planning;
@@ -31,6 +34,7 @@ use henge_platform::telemetry::Metrics;
 use henge_sql::{SqlEngine, SqlOptions};
 
 pub use cluster::{ClusterFacts, Process};
+pub(crate) use divide::Division;
 pub use run::{Answered, SqlFailure};
 pub(crate) use statements::Statements;
 
@@ -63,6 +67,7 @@ pub struct Sql {
     pub(crate) broker: Arc<Broker>,
     engine: Arc<SqlEngine>,
     planning: Planning,
+    cluster: Arc<dyn ClusterFacts>,
     clock: Arc<dyn Clock>,
     threads: SideThreads,
     figures: StatementFigures,
@@ -74,12 +79,15 @@ impl Sql {
     pub fn new(broker: Arc<Broker>, dependencies: SqlDependencies) -> Self {
         let SqlDependencies { clock, cluster, metrics, threads, planners, options } = dependencies;
         let catalog = BrokerCatalog::new(Arc::clone(&broker));
-        let source =
-            BrokerSource { broker: Arc::clone(&broker), cluster, clock: Arc::clone(&clock) };
+        let source = BrokerSource {
+            broker: Arc::clone(&broker),
+            cluster: Arc::clone(&cluster),
+            clock: Arc::clone(&clock),
+        };
         let planning = Planning::new(planners, options.planners);
         let engine = Arc::new(SqlEngine::new(Arc::new(catalog), Arc::new(source), options));
         let figures = StatementFigures::new(&metrics);
-        Self { broker, engine, planning, clock, threads, figures }
+        Self { broker, engine, planning, cluster, clock, threads, figures }
     }
 
     /// Stops the statements with this id; false when there is none.

@@ -10,7 +10,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use henge_exec::QueryMemory;
 use henge_platform::runtime::SideTask;
 use henge_sql::{Result, SqlAnswer, SqlColumn, SqlError, SqlRequest, StatementPlan, Watch};
-use henge_types::ErrorClass;
+use henge_types::{ErrorClass, Interval};
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout_at;
@@ -92,11 +92,45 @@ impl Sql {
         outcome
     }
 
+    /// The plan of a statement that is not run.
+    ///
+    /// # Errors
+    /// As [`Sql::prepare`].
+    pub(super) async fn planned(
+        self: &Arc<Self>,
+        mut request: SqlRequest,
+    ) -> Result<StatementPlan> {
+        let checked = check(&request.context)?;
+        request.now_ms = self.clock.now_ms();
+        let mut life = self.begin(&request, &checked)?;
+        let watch: Arc<dyn Watch> = life.registered.statement.clone();
+        let planned = async {
+            self.see_everything(&request.text).await?;
+            self.plan_of(request, &watch).await
+        };
+        let outcome = life.within(planned).await;
+        life.ended = true;
+        outcome.map(|(plan, _)| plan)
+    }
+
     /// Runs a statement; `now_ms` of the request is set here. Dropping the future cancels the work.
     ///
     /// # Errors
     /// When the statement is wrong, refused, cancelled, fails or times out before its first row.
-    pub async fn run(self: &Arc<Self>, mut request: SqlRequest) -> Result<Answered, SqlFailure> {
+    pub async fn run(self: &Arc<Self>, request: SqlRequest) -> Result<Answered, SqlFailure> {
+        self.run_part(request, None).await
+    }
+
+    /// Runs a statement, or the part of it that lies in an interval. All parts have the statement's id, by which they
+    /// are cancelled together; what tells them apart is the key that each run gets.
+    ///
+    /// # Errors
+    /// As [`Sql::run`], and when a statement that has no parts is to be run in part.
+    pub(crate) async fn run_part(
+        self: &Arc<Self>,
+        mut request: SqlRequest,
+        part: Option<Interval>,
+    ) -> Result<Answered, SqlFailure> {
         let unnamed = |error| SqlFailure { sql_query_id: None, error };
         let checked = check(&request.context).map_err(|error| {
             self.figures.count(Outcome::Invalid, Duration::ZERO, 0);
@@ -116,7 +150,7 @@ impl Sql {
         let watch: Arc<dyn Watch> = statement.clone();
         let started = async {
             self.see_everything(&request.text).await?;
-            self.work_on(request, watch).await
+            self.work_on(request, part, watch).await
         };
         match life.within(started).await {
             Ok(work) => Ok(Answered {
@@ -135,8 +169,17 @@ impl Sql {
     }
 
     /// Plans a statement and begins to run it on threads of its own: what is no native query may compute for long.
-    async fn work_on(self: &Arc<Self>, request: SqlRequest, watch: Arc<dyn Watch>) -> Result<Work> {
+    async fn work_on(
+        self: &Arc<Self>,
+        request: SqlRequest,
+        part: Option<Interval>,
+        watch: Arc<dyn Watch>,
+    ) -> Result<Work> {
         let (plan, request) = self.plan_of(request, &watch).await?;
+        let plan = match part {
+            None => plan,
+            Some(part) => plan.within(part)?,
+        };
         let (head_sender, head) = oneshot::channel();
         let (rows_sender, rows) = mpsc::channel(READY_BATCHES);
         let sql = Arc::clone(self);

@@ -27,6 +27,8 @@ pub(crate) struct UsedSegment {
     pub(crate) shard_spec: ShardSpec,
     /// Checksum of the stored object: names the content.
     pub(crate) checksum: u64,
+    /// Stored rows.
+    pub(crate) row_count: u64,
     /// Smallest and largest timestamp; `None` without rows.
     pub(crate) times_ms: Option<(i64, i64)>,
     /// Names its schema.
@@ -160,6 +162,7 @@ impl TableView {
         let used = UsedSegment {
             shard_spec: segment.shard_spec,
             checksum: segment.checksum,
+            row_count: segment.row_count,
             times_ms: (segment.row_count > 0).then_some((segment.min_time_ms, segment.max_time_ms)),
             schema: self.columns.add(&segment.schema_json),
         };

@@ -28,7 +28,7 @@ const EXPRESSION_BYTES: usize = 256;
 const BYTES_OF_JSON: usize = 5;
 
 /// A statement that can be run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ready {
     /// What `SET` said.
     pub settings: Map<String, Value>,

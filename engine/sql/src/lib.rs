@@ -33,7 +33,8 @@ pub use catalog::{Catalog, Column, LookupEntries, Table};
 pub use error::{Result, SqlError};
 pub use limits::StatementLimits;
 pub use session::{
-    Parameter, SqlAnswer, SqlColumn, SqlEngine, SqlOptions, SqlRequest, StatementPlan,
+    DivisibleScan, Parameter, SqlAnswer, SqlColumn, SqlEngine, SqlOptions, SqlRequest,
+    StatementPlan,
 };
 pub use source::{NativeAnswer, NativeQuery, Source};
 pub use watch::{Stage, Unwatched, Watch};

@@ -9,9 +9,11 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream;
 use henge_sql::{Result, SqlAnswer, SqlColumn, SqlError, SqlRequest};
+use henge_types::Interval;
 use parking_lot::Mutex;
 
 use super::{AnswerSql, Prepared};
+use crate::sql::Division;
 
 #[derive(Debug, Clone)]
 struct Answer {
@@ -23,6 +25,10 @@ struct Answer {
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
     answers: BTreeMap<String, Answer>,
+    /// How every statement is divided.
+    pub(crate) division: Division,
+    /// The parts that were run.
+    pub(crate) parts: Mutex<Vec<Interval>>,
     pub(crate) ran: Mutex<Vec<SqlRequest>>,
     pub(crate) cancelled: Mutex<Vec<String>>,
 }
@@ -81,6 +87,16 @@ impl AnswerSql for Fake {
         self.ran.lock().push(request);
         let batches = stream::iter(batches.into_iter().map(Ok)).boxed();
         Ok(SqlAnswer { columns: prepared.columns, batches, context })
+    }
+
+    async fn divide(&self, request: SqlRequest) -> Result<Division> {
+        self.answer(&request.text)?;
+        Ok(self.division.clone())
+    }
+
+    async fn run_part(&self, request: SqlRequest, part: Interval) -> Result<SqlAnswer> {
+        self.parts.lock().push(part);
+        self.run(request).await
     }
 
     async fn cancel(&self, sql_query_id: &str) {

@@ -1,5 +1,7 @@
 //! Actions: statements that are prepared, cancelling, and sessions.
 
+use std::collections::BTreeSet;
+
 use arrow_flight::sql::{
     ActionCancelQueryRequest, ActionCancelQueryResult, ActionCreatePreparedStatementRequest,
     ActionCreatePreparedStatementResult, Any, ProstMessageExt,
@@ -132,13 +134,18 @@ impl FlightSql {
 
     /// Stops the statements that an answer has tickets of.
     async fn cancel(&self, info: &FlightInfo) -> Result<(), Status> {
+        // Parts have the id of their statement.
+        let mut ids = BTreeSet::new();
         for endpoint in &info.endpoint {
             let Some(ticket) = &endpoint.ticket else { continue };
             if let Asked::Statement(handle) = Asked::read(&ticket.ticket, Map::new())?
                 && let Some(id) = handle.query_id()
             {
-                self.sql.cancel(id).await;
+                ids.insert(id.to_owned());
             }
+        }
+        for id in ids {
+            self.sql.cancel(&id).await;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use henge_sql::{Parameter, SqlRequest};
+use henge_types::Interval;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tonic::Status;
@@ -10,6 +11,7 @@ use super::{internal, invalid};
 use crate::execute::made_id;
 
 const QUERY_ID: &str = "sqlQueryId";
+const CURRENT_TIMESTAMP: &str = "sqlCurrentTimestamp";
 
 /// A statement with its context and the values of its parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +21,17 @@ pub(super) struct Handle {
     pub(super) context: Map<String, Value>,
     #[serde(default)]
     parameters: Vec<Given>,
+    /// The times whose rows are wanted; `None` for all of them.
+    #[serde(skip)]
+    pub(super) part: Option<Interval>,
+}
+
+/// A handle of a part as it is written. It has another form, so that a server that does not know of parts refuses it
+/// and never takes it for the whole.
+#[derive(Debug, Serialize, Deserialize)]
+struct OfPart<H> {
+    part: Interval,
+    whole: H,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +44,7 @@ struct Given {
 impl Handle {
     /// A statement whose parameters have no values.
     pub(super) fn new(sql: String, context: Map<String, Value>) -> Self {
-        Self { sql, context, parameters: Vec::new() }
+        Self { sql, context, parameters: Vec::new(), part: None }
     }
 
     /// Reads one.
@@ -39,6 +52,9 @@ impl Handle {
     /// # Errors
     /// When it was not made here.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Status> {
+        if let Ok(OfPart { part, whole }) = serde_json::from_slice::<OfPart<Self>>(bytes) {
+            return Ok(Self { part: Some(part), ..whole });
+        }
         serde_json::from_slice(bytes)
             .map_err(|_| invalid("the handle of the statement is none of this server's"))
     }
@@ -48,7 +64,11 @@ impl Handle {
     /// # Errors
     /// Never for what is in it.
     pub(super) fn write(&self) -> Result<Bytes, Status> {
-        serde_json::to_vec(self).map(Bytes::from).map_err(internal)
+        let written = match self.part {
+            None => serde_json::to_vec(self),
+            Some(part) => serde_json::to_vec(&OfPart { part, whole: self }),
+        };
+        written.map(Bytes::from).map_err(internal)
     }
 
     /// The same with these values.
@@ -64,6 +84,17 @@ impl Handle {
             self.context.insert(QUERY_ID.to_owned(), made_id().into());
         }
         self
+    }
+
+    /// The same at a moment: what parts of it take for now, whenever they are run.
+    pub(super) fn dated(mut self, now_ms: i64) -> Self {
+        self.context.entry(CURRENT_TIMESTAMP).or_insert_with(|| now_ms.into());
+        self
+    }
+
+    /// That part of it whose rows lie in an interval.
+    pub(super) fn part(&self, part: Interval) -> Self {
+        Self { part: Some(part), ..self.clone() }
     }
 
     /// That name.
@@ -98,5 +129,21 @@ mod tests {
         assert!(named.query_id().is_some() && handle.query_id().is_none());
         assert_eq!(Handle::read(&named.write().unwrap()).unwrap(), named);
         assert!(Handle::read(b"made elsewhere").is_err());
+    }
+
+    #[test]
+    fn a_part_is_never_taken_for_the_whole() {
+        let whole = Handle::new("SELECT 1".to_owned(), Map::new()).dated(7);
+        for part in [Interval::ETERNITY, Interval { start_ms: -5, end_ms: 7 }] {
+            let part = whole.part(part);
+            let written = part.write().unwrap();
+            assert_eq!(Handle::read(&written).unwrap(), part);
+            // As a server reads it that does not know of parts.
+            assert!(serde_json::from_slice::<Handle>(&written).is_err());
+        }
+        let older = br#"{"sql": "SELECT 1", "context": {"sqlCurrentTimestamp": 7}}"#;
+        assert_eq!(Handle::read(older).unwrap(), whole);
+        let wrong = br#"{"part": "soon", "whole": {"sql": "SELECT 1"}}"#;
+        assert!(Handle::read(wrong).is_err());
     }
 }

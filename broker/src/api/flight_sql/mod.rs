@@ -6,6 +6,7 @@
 mod actions;
 mod bind;
 mod command;
+mod endpoints;
 mod handle;
 mod info;
 mod listing;

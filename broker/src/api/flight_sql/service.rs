@@ -9,7 +9,7 @@ use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::sql::{Command, DoPutPreparedStatementResult};
 use arrow_flight::{
-    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightEndpoint, FlightInfo,
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo,
     HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
 };
 use arrow_schema::SchemaRef;
@@ -194,10 +194,11 @@ impl FlightSql {
             listing => listing,
         };
         let schema = self.schema(&asked).await?;
-        // No address: the rows are got where the question was asked.
-        let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(asked.ticket()?));
+        let endpoints = self.endpoints(asked).await?;
+        // The rows of a scan without an order have none; one endpoint gives them as they come.
+        let ordered = endpoints.len() == 1;
         let info = FlightInfo::new().try_with_schema(&schema).map_err(internal)?;
-        Ok(info.with_endpoint(endpoint).with_descriptor(descriptor).with_ordered(true))
+        Ok(info.with_endpoints(endpoints).with_descriptor(descriptor).with_ordered(ordered))
     }
 
     async fn schema(&self, asked: &Asked) -> Result<SchemaRef, Status> {
@@ -221,7 +222,11 @@ impl FlightSql {
         if let Some(left) = left {
             bound(&mut handle.context, left);
         }
-        let answered = self.sql.run(handle.request(now_ms)).await;
+        let (part, request) = (handle.part, handle.request(now_ms));
+        let answered = match part {
+            None => self.sql.run(request).await,
+            Some(part) => self.sql.run_part(request, part).await,
+        };
         let SqlAnswer { columns, batches, .. } = answered.map_err(|error| refused(&error))?;
         let schema = schema_of(&columns);
         let told = Arc::clone(&schema);

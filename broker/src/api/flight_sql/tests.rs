@@ -1,5 +1,7 @@
 //! The calls against what ADBC's driver sends and needs back.
 
+mod endpoints;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ use tonic::{Code, Request};
 
 use super::handle::Handle;
 use super::{bind, service::FlightSql};
+use crate::api::drivers::AnswerSql;
 use crate::api::drivers::fake::Fake;
 
 struct Server {
@@ -39,6 +42,11 @@ struct Server {
 
 fn server(fake: Fake) -> Server {
     let fake = Arc::new(fake);
+    let service = service_over(Arc::clone(&fake) as _);
+    Server { service, fake }
+}
+
+fn service_over(sql: Arc<dyn AnswerSql>) -> FlightSql {
     let limits = RpcLimits {
         max_request_bytes: 1 << 20,
         requests: MemoryAccount::unbounded(),
@@ -46,9 +54,7 @@ fn server(fake: Fake) -> Server {
         patience: Duration::from_secs(30),
         stopping: watch::Sender::new(false).subscribe(),
     };
-    let sql = Arc::clone(&fake);
-    let service = FlightSql::new(sql, limits, Arc::new(ManualClock::new(1_700_000_000_000)));
-    Server { service, fake }
+    FlightSql::new(sql, limits, Arc::new(ManualClock::new(1_700_000_000_000)))
 }
 
 fn counted() -> Fake {

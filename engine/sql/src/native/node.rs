@@ -73,6 +73,18 @@ impl NativeNode {
         &self.query
     }
 
+    /// True when it asks for rows of datasources, and not over those of an input.
+    #[must_use]
+    pub(crate) fn is_leaf(&self) -> bool {
+        self.input.is_none()
+    }
+
+    /// The same with another query that gives the same columns.
+    #[must_use]
+    pub(crate) fn with_query(&self, query: Value) -> Self {
+        Self { query: Arc::new(query), ..self.clone() }
+    }
+
     /// The columns of the native answer, one for each field of the schema.
     #[must_use]
     pub(crate) fn names(&self) -> &Arc<[String]> {
@@ -88,7 +100,7 @@ impl NativeNode {
     /// The operator of a plan that is a native query over datasources and nothing else: no other planning is needed.
     #[must_use]
     pub(crate) fn leaf(plan: &LogicalPlan) -> Option<Arc<dyn ExecutionPlan>> {
-        let node = Self::of(plan).filter(|node| node.input.is_none())?;
+        let node = Self::of(plan).filter(|node| node.is_leaf())?;
         let schema = Arc::clone(node.schema.inner());
         let ask = Ask::Query(Arc::clone(&node.query));
         Some(Arc::new(NativeExec::new(ask, Arc::clone(&node.names), schema)))

@@ -1,5 +1,6 @@
 //! [`SqlEngine`]: statements in, rows out.
 
+mod divide;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use crate::source::Source;
 use crate::statement::Statement;
 use crate::watch::{Held, Stage, Unwatched, Watch};
 use crate::{dialect, explain, lower, plan, run, statement};
+pub use divide::DivisibleScan;
 use settings::Settings;
 
 /// A statement as a client sends it.
