@@ -1,8 +1,8 @@
 //! Calls whose arguments are written with words: `TRIM(BOTH 'x' FROM y)` and the like, as plain calls.
 
 use datafusion::sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, Ident, ObjectName, TrimWhereField,
+    DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident,
+    ObjectName, TrimWhereField,
 };
 
 use super::{Surroundings, tree};
@@ -31,9 +31,6 @@ pub(super) fn prepare(function: &mut Function, around: &Surroundings) {
     if approximate {
         list.duplicate_treatment = None;
     }
-    if list.args.iter().any(|argument| matches!(argument, FunctionArg::ExprNamed { .. })) {
-        list.args = std::mem::take(&mut list.args).into_iter().flat_map(flat).collect();
-    }
     if let Some(FunctionArgumentClause::JsonReturningClause(returning)) = list.clauses.first() {
         list.args.push(tree::argument(tree::text(returning.data_type.to_string())));
         list.clauses.clear();
@@ -60,16 +57,6 @@ fn is_distinct_of_one(function: &Function) -> bool {
                 && function.over.is_none()
         }
         _ => false,
-    }
-}
-
-/// `'key': value` as two arguments.
-fn flat(argument: FunctionArg) -> Vec<FunctionArg> {
-    match argument {
-        FunctionArg::ExprNamed { name, arg: FunctionArgExpr::Expr(value), .. } => {
-            vec![tree::argument(name), tree::argument(value)]
-        }
-        other => vec![other],
     }
 }
 

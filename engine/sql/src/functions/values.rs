@@ -97,11 +97,9 @@ fn typed(values: &[ExprValue], data_type: &DataType) -> Result<ArrayRef> {
         DataType::Null => new_null_array(&DataType::Null, values.len()),
         DataType::Utf8 => texts(values, |value| value.as_text().map(|text| text.into_owned())),
         DataType::Int64 => Arc::new(longs().collect::<Int64Array>()),
-        DataType::Float64 => {
-            Arc::new(values.iter().map(ExprValue::as_double).collect::<Float64Array>())
-        }
+        DataType::Float64 => Arc::new(doubles(values).collect::<Float64Array>()),
         DataType::Float32 => {
-            let floats = values.iter().map(|value| value.as_double().map(|double| double as f32));
+            let floats = doubles(values).map(|double| double.map(|double| double as f32));
             Arc::new(floats.collect::<Float32Array>())
         }
         DataType::Boolean => {
@@ -116,6 +114,12 @@ fn typed(values: &[ExprValue], data_type: &DataType) -> Result<ArrayRef> {
         DataType::List(element) => lists(values, element)?,
         other => return exec_err!("no expression gives {other}"),
     })
+}
+
+/// Numbers. There is one NaN, the last of them: what zero divided by zero is to a processor differs from it in bits.
+fn doubles(values: &[ExprValue]) -> impl Iterator<Item = Option<f64>> {
+    let one = |double: f64| if double.is_nan() { f64::NAN } else { double };
+    values.iter().map(move |value| value.as_double().map(one))
 }
 
 fn texts(values: &[ExprValue], text: impl Fn(&ExprValue) -> Option<String>) -> ArrayRef {

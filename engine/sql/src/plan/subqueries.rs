@@ -50,7 +50,7 @@ pub(super) fn placed(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// Whether IN of a subquery is a part of a condition. What stands for itself, or behind NOT, becomes a join that knows
 /// of null; a part of something else would become one that does not.
 fn is_part(condition: &&Expr) -> bool {
-    let condition = match condition {
+    let condition: &Expr = match *condition {
         Expr::Not(inner) => inner,
         other => other,
     };

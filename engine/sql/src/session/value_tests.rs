@@ -162,6 +162,86 @@ async fn lists_beside_lists_are_unknown_where_one_of_them_is() {
     assert_eq!(rows(&counted).await, ["3 12"]);
 }
 
+/// Of null, of 1 and of 4, wherever IN stands.
+#[tokio::test]
+async fn in_of_a_subquery_with_null_is_unknown_within_a_condition_too() {
+    let with_null = "(SELECT y FROM (VALUES (1), (NULL)) AS u(y))";
+    let without = "(SELECT y FROM (VALUES (1), (2)) AS u(y))";
+    let none = "(SELECT y FROM (VALUES (1)) AS u(y) WHERE y > 5)";
+    for (condition, expected) in [
+        (format!("x = 4 OR x NOT IN {with_null}"), vec!["4"]),
+        (format!("x = 99 OR x NOT IN {with_null}"), vec![]),
+        (format!("x = 99 OR x IN {with_null}"), vec!["1"]),
+        (format!("x = 99 OR NOT (x IN {with_null})"), vec![]),
+        (format!("(x IN {with_null}) IS NULL"), vec!["null", "4"]),
+        (format!("(x NOT IN {with_null}) IS NOT TRUE"), vec!["null", "1", "4"]),
+        (format!("x = 99 OR x NOT IN {without}"), vec!["4"]),
+        (format!("x = 99 OR x NOT IN {none}"), vec!["null", "1", "4"]),
+        (format!("x > 1 AND (x IN {without} OR x NOT IN {without})"), vec!["4"]),
+        (format!("x NOT IN {with_null}"), vec![]),
+        (format!("x NOT IN {without}"), vec!["4"]),
+    ] {
+        let text =
+            format!("SELECT x FROM (VALUES (1), (4), (NULL)) AS t(x) WHERE {condition} ORDER BY x");
+        assert_eq!(rows(&text).await, expected, "{condition}");
+    }
+    let having = format!(
+        "SELECT x, COUNT(*) FROM (VALUES (1), (4), (4)) AS t(x) GROUP BY x HAVING x = 4 OR COUNT(*) NOT IN {with_null}"
+    );
+    assert_eq!(rows(&having).await, ["4 2"]);
+}
+
+#[tokio::test]
+async fn there_is_one_nan_and_it_is_the_last_number() {
+    let t =
+        "(VALUES (0e0 / 0), (CAST('NaN' AS DOUBLE)), (CAST('-Infinity' AS DOUBLE)), (1.0)) AS t(x)";
+    assert_eq!(rows(&format!("SELECT COUNT(*) FROM (SELECT x FROM {t} GROUP BY x)")).await, ["3"]);
+    let ordered = rows(&format!("SELECT x, RANK() OVER (ORDER BY x) FROM {t} ORDER BY x")).await;
+    assert_eq!(ordered, ["-inf 1", "1.0 2", "NaN 3", "NaN 3"]);
+    assert_eq!(rows(&format!("SELECT MIN(x / x), MIN(x) FROM {t}")).await, ["1.0 -inf"]);
+}
+
+#[tokio::test]
+async fn keys_of_grouping_sets_may_be_cast() {
+    let text = "SELECT CAST(x AS DOUBLE), COUNT(*) FROM (VALUES (1), (2), (2)) AS t(x) \
+                GROUP BY ROLLUP (CAST(x AS DOUBLE)) ORDER BY 1";
+    assert_eq!(rows(text).await, ["null 3", "1.0 1", "2.0 2"]);
+}
+
+/// What is nested in one another is read and planned once, not once more at each level.
+#[tokio::test]
+async fn h_79_nested_calls_are_planned() {
+    let nested = |before: &str, inner: &str, after: &str| {
+        format!(
+            "SELECT {}{inner}{} FROM (VALUES ('a')) AS t(s)",
+            before.repeat(30),
+            after.repeat(30)
+        )
+    };
+    for (before, inner, after) in [
+        ("UPPER(", "'a'", ")"),
+        ("UPPER(", "s", ")"),
+        ("COALESCE(", "s", ", 'x')"),
+        ("NULLIF(", "s", ", 'x')"),
+        ("CONCAT('x', ", "s", ")"),
+        ("REPLACE(", "s", ", 'x', 'y')"),
+        ("CASE WHEN s = ", "'a'", " THEN 'b' ELSE s END"),
+        ("POSITION(", "s", " IN s)"),
+        ("GREATEST(", "s", ", 'x')"),
+    ] {
+        let given = given(&nested(before, inner, after), None).await;
+        assert!(given.is_ok(), "{before}: {given:?}");
+    }
+    let conditions = format!(
+        "SELECT {} TRUE {} FROM (VALUES ('a')) AS t(s)",
+        "NOT (".repeat(60),
+        ")".repeat(60)
+    );
+    assert_eq!(rows(&conditions).await, ["true"]);
+    let sum = format!("SELECT x{} FROM (VALUES (1)) AS t(x)", " + x".repeat(100));
+    assert_eq!(rows(&sum).await, ["101"]);
+}
+
 #[tokio::test]
 async fn names_of_fields_are_announced_or_not() {
     let text = "SELECT JSON_OBJECT(KEY 'a' VALUE key, KEY key VALUE 1, KEY (key || 'x') VALUE 2), \

@@ -28,22 +28,28 @@ pub(super) fn distinct_from(
     None
 }
 
-/// `POSITION(part IN text FROM first)`; without FROM the parser knows it.
+/// `POSITION(part IN text FROM first)`, where FROM may be left out.
 pub(super) fn position_from(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
-    if !parser.peek_keyword(Keyword::POSITION) {
+    // A column may be called so.
+    if !parser.peek_keyword(Keyword::POSITION) || parser.peek_nth_token(1).token != Token::LParen {
         return None;
     }
-    let operand = DruidSyntax.prec_value(Precedence::Between);
-    let read = parser.maybe_parse(|parser| {
-        parser.expect_keyword(Keyword::POSITION)?;
-        parser.expect_token(&Token::LParen)?;
-        let part = parser.parse_subexpr(operand)?;
-        parser.expect_keyword(Keyword::IN)?;
-        let text = parser.parse_expr()?;
-        parser.expect_keyword(Keyword::FROM)?;
-        let first = parser.parse_expr()?;
-        parser.expect_token(&Token::RParen)?;
-        Ok(dialect::position(part, text, first))
-    });
-    read.transpose()
+    Some(position(parser))
+}
+
+fn position(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+    parser.expect_keyword(Keyword::POSITION)?;
+    parser.expect_token(&Token::LParen)?;
+    let part = parser.parse_subexpr(DruidSyntax.prec_value(Precedence::Between))?;
+    parser.expect_keyword(Keyword::IN)?;
+    let text = parser.parse_expr()?;
+    let first = match parser.parse_keyword(Keyword::FROM) {
+        true => Some(parser.parse_expr()?),
+        false => None,
+    };
+    parser.expect_token(&Token::RParen)?;
+    Ok(match first {
+        Some(first) => dialect::position(part, text, first),
+        None => Expr::Position { expr: Box::new(part), r#in: Box::new(text) },
+    })
 }

@@ -65,10 +65,6 @@ impl Dialect for DruidSyntax {
         true
     }
 
-    fn supports_named_fn_args_with_expr_name(&self) -> bool {
-        true
-    }
-
     fn allow_extract_custom(&self) -> bool {
         true
     }
@@ -95,7 +91,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
         .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
         .collect();
     write_array_types_with_brackets(&mut kept);
-    without_key(&mut kept);
+    list_pairs(&mut kept);
     complete_trims(&mut kept);
     Ok(kept)
 }
@@ -114,14 +110,12 @@ pub(super) fn number_parameters(tokens: &mut [TokenWithSpan]) -> usize {
     count
 }
 
-/// `JSON_OBJECT('a': x)` and `JSON_OBJECT(KEY 'a' VALUE x)` as `JSON_OBJECT('a' VALUE x)`; a colon has no other use.
-fn without_key(tokens: &mut Vec<TokenWithSpan>) {
-    for token in tokens.iter_mut().filter(|token| token.token == Token::Colon) {
-        token.token = Token::make_keyword("VALUE");
-    }
+/// `JSON_OBJECT('a': x)` and `JSON_OBJECT(KEY 'a' VALUE x)` as `JSON_OBJECT('a', x)`: the parser tells names of arguments
+/// from arguments by reading both, and what is nested in them twice as often at each level.
+fn list_pairs(tokens: &mut Vec<TokenWithSpan>) {
     // Of each open parenthesis whether it is that of a JSON_OBJECT.
     let mut open = Vec::new();
-    let mut dropped = Vec::with_capacity(tokens.len());
+    let (mut dropped, mut commas) = (Vec::with_capacity(tokens.len()), Vec::new());
     for (at, token) in tokens.iter().enumerate() {
         match token.token {
             Token::LParen => {
@@ -132,10 +126,28 @@ fn without_key(tokens: &mut Vec<TokenWithSpan>) {
             }
             _ => {}
         }
-        dropped.push(open.last() == Some(&true) && announces_name(tokens, at));
+        let is_pair = open.last() == Some(&true);
+        dropped.push(is_pair && announces_name(tokens, at));
+        if is_pair && (token.token == Token::Colon || parts_name_and_value(tokens, at)) {
+            commas.push(at);
+        }
+    }
+    for at in commas {
+        tokens[at].token = Token::Comma;
     }
     let mut dropped = dropped.into_iter();
     tokens.retain(|_| !dropped.next().unwrap_or(false));
+}
+
+/// Whether VALUE at a place stands between two expressions, and is no column itself.
+fn parts_name_and_value(tokens: &[TokenWithSpan], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+    let begins = matches!(before.map(|token| &token.token), Some(Token::LParen | Token::Comma));
+    let ends = matches!(
+        tokens.get(at + 1).map(|token| &token.token),
+        None | Some(Token::RParen | Token::Comma)
+    );
+    is_word(tokens.get(at), "VALUE") && !begins && !ends
 }
 
 /// Whether KEY at a place stands before the name of a field, and is no column itself.
