@@ -88,6 +88,8 @@ class Run:
         return harness.Client(self.server.url)
 
     def ask(self, where, question):
+        if 'sql' in question:
+            return self.state(where, question)
         query = dict({'dataSource': self.name, 'intervals': ['0001/9999']}, **question['query'])
         if query['queryType'] == 'timeBoundary':
             query.pop('intervals')
@@ -103,6 +105,14 @@ class Run:
             got, expected = sorted(got, key=repr), sorted(expected, key=repr)
         if got != expected:
             self.wrong.append(f"{where}: {question.get('note', '')} {harness.json.dumps(question['query'], ensure_ascii=False)[:260]}\n      got   {got}\n      right {expected}")
+
+    def state(self, where, question):
+        """A statement, in which T is the datasource."""
+        statement = question['sql'].replace(' T ', f' "{self.name}" ')
+        status, answer = self.client().call('POST', '/druid/v2/sql', {'query': statement, 'resultFormat': 'array'})
+        got = answer if status == 200 else f'HTTP {status} {str(answer)[:300]}'
+        if got != question['expect']:
+            self.wrong.append(f"{where}: {question['sql']}\n      got   {got}\n      right {question['expect']}")
 
     def step(self, what, value):
         """One step; None when it went as it must."""

@@ -1,4 +1,4 @@
-"""Lists and nulls: ingestion filters and expressions mean what queries mean (A-11, A-13)."""
+"""Lists and nulls: ingestion filters, expressions and SQL mean what queries mean (A-11, A-13, A-24)."""
 T = '2024-01-01T00:10:00Z'
 TAGS = {'dimensions': ['id', 'tags']}
 ROWS = [{'t': T, 'id': '1', 'tags': [None, 'z']}, {'t': T, 'id': '2', 'tags': None}, {'t': T, 'id': '3', 'tags': ['x', 'y']}, {'t': T, 'id': '4', 'tags': 'x'},
@@ -25,6 +25,14 @@ FILTERS = [
 ]
 
 
+# One equal value is enough, also where no native query decides it.
+BEYOND = [("tags = 'x'", '34'), ("NOT tags = 'x'", '6'), ("tags IN ('y', 'z')", '13'), ("tags <> 'y' AND tags IS NOT NULL", '46')]
+
+
+def beyond(condition):
+    return f'SELECT id FROM (SELECT id, tags FROM T LIMIT 100) WHERE {condition} ORDER BY id'
+
+
 def with_ids(text):
     return [{'id': id} for id in text]
 
@@ -46,4 +54,7 @@ CASES = [
      ]] + [{'query': {'queryType': 'groupBy', 'granularity': 'all', 'dimensions': ['v'], 'filter': {'type': 'in', 'dimension': 'id', 'values': ['3', '4']},
                       'virtualColumns': [{'type': 'expression', 'name': 'v', 'expression': "concat(array_to_string(array('a','b'),'-'),tags)", 'outputType': 'STRING'}],
                       'aggregations': [{'type': 'count', 'name': 'n'}]}, 'expect': [{'v': 'a-bx', 'n': 2}, {'v': 'a-by', 'n': 1}]}]},
+    {'id': 'A-24', 'title': 'SQL compares lists as native queries do, wherever it does', 'schema': TAGS, 'rows': ROWS,
+     'asks': [{'sql': beyond(condition), 'expect': [[id] for id in ids]} for condition, ids in BEYOND]
+     + [{'sql': "SELECT COUNT(*) FILTER (WHERE x.tags = 'y') FROM T x JOIN T y ON x.id = y.id", 'expect': [[1]]}]},
 ]

@@ -37,6 +37,7 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 
 pub(crate) use expression::Refusal;
+pub(crate) use operators::invoke;
 
 use call::NativeFunction;
 use table::Function;

@@ -106,7 +106,10 @@ impl ExprPlanner for DruidOperators {
 }
 
 /// A call of one of the functions of the tables.
-pub(super) fn invoke(name: &str, args: Vec<Expr>) -> Result<Expr> {
+///
+/// # Errors
+/// When there is none of the name.
+pub(crate) fn invoke(name: &str, args: Vec<Expr>) -> Result<Expr> {
     let function = super::scalar(name).ok_or_else(|| exec_datafusion_err!("no function {name}"))?;
     Ok(Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
 }

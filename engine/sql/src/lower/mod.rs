@@ -20,6 +20,7 @@
 //! | `time`, `time_set` | the intervals in which a condition can hold |
 //! | `scan`, `timeseries`, `top_n`, `group_by` | drafts as queries |
 
+mod any_value;
 mod below;
 mod constant;
 mod draft;
@@ -111,5 +112,6 @@ pub(crate) fn lower(
     plan: &LogicalPlan,
     lowering: &Lowering<'_>,
 ) -> Result<(LogicalPlan, Vec<Reason>)> {
-    walk::lower(plan, lowering).map_err(sql_error)
+    let (plan, reasons) = walk::lower(plan, lowering).map_err(sql_error)?;
+    Ok((any_value::compared(plan).map_err(sql_error)?, reasons))
 }
