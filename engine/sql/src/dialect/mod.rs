@@ -18,7 +18,8 @@ mod units;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, GroupByExpr, LimitClause, Query, Select, TableFactor, VisitMut, VisitorMut,
+    Distinct, Expr, Fetch, GroupByExpr, LimitClause, Query, Select, TableFactor, VisitMut,
+    VisitorMut,
 };
 use henge_types::ErrorClass;
 use jiff::tz::TimeZone;
@@ -104,6 +105,9 @@ impl VisitorMut for Rewriter<'_> {
                 ),
             ));
         }
+        if let Some(refused) = refused_clause(select) {
+            return ControlFlow::Break(refused);
+        }
         from::nest_unnests(&mut select.from);
         without_empty_group(&mut select.group_by);
         outputs::name(&mut select.projection);
@@ -112,6 +116,17 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<SqlError> {
         match factor {
+            TableFactor::Table { sample: Some(_), .. }
+            | TableFactor::Derived { sample: Some(_), .. } => {
+                return ControlFlow::Break(SqlError::unsupported(
+                    "TABLESAMPLE is not supported: all rows are read; filter by a hash of a column, or ask for fewer days",
+                ));
+            }
+            TableFactor::Table { with_hints, .. } if !with_hints.is_empty() => {
+                return ControlFlow::Break(SqlError::unsupported(
+                    "WITH (hint) behind a table is not supported; leave it out",
+                ));
+            }
             TableFactor::Derived { alias: alias @ None, .. } => {
                 *alias = Some(tree::table_alias(&format!("EXPR$T{}", self.derived)));
                 self.derived += 1;
@@ -177,6 +192,20 @@ impl Rewriter<'_> {
             _ => Ok(None),
         }
     }
+}
+
+/// What is said of clauses of a SELECT that the planner reads otherwise, or not at all.
+fn refused_clause(select: &Select) -> Option<SqlError> {
+    let said = if matches!(select.distinct, Some(Distinct::On(_))) {
+        "DISTINCT ON is not supported; take LATEST(x) or EARLIEST(x) with GROUP BY, or ROW_NUMBER() in a subquery"
+    } else if select.top.is_some() {
+        "TOP is not supported; write LIMIT at the end"
+    } else if select.into.is_some() {
+        "SELECT INTO is not supported: statements only ask"
+    } else {
+        return None;
+    };
+    Some(SqlError::unsupported(said))
 }
 
 /// `FETCH FIRST 5 ROWS ONLY` is `LIMIT 5`.

@@ -100,10 +100,7 @@ fn list_of_texts(mut list: InList, schema: &DFSchema) -> Transformed<Expr> {
 }
 
 /// Rewrites the expressions of an operator, whose outputs keep their names.
-///
-/// # Errors
-/// When an expression cannot be rewritten, or the operator not be made of them.
-pub(crate) fn rewrite_in(
+fn rewrite_in(
     plan: LogicalPlan,
     rewrite: fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<LogicalPlan>> {

@@ -168,8 +168,11 @@ fn comparable(a: Expr, b: Expr, types: &(DataType, DataType)) -> (Expr, Expr) {
         (DataType::Int64 | DataType::Float64 | DataType::Float32, DataType::Boolean) => {
             (a, casts::cast(b, DataType::Int64))
         }
-        (DataType::Utf8, DataType::Int64) => (casts::cast(a, DataType::Int64), b),
-        (DataType::Int64, DataType::Utf8) => (a, casts::cast(b, DataType::Int64)),
+        (DataType::Utf8, DataType::Int64) => (casts::cast(a, number_beside(&b)), b),
+        (DataType::Int64, DataType::Utf8) => {
+            let data_type = number_beside(&a);
+            (a, casts::cast(b, data_type))
+        }
         (DataType::Utf8, DataType::Float32 | DataType::Float64) => {
             (casts::cast(a, DataType::Float64), b)
         }
@@ -190,6 +193,18 @@ fn comparable(a: Expr, b: Expr, types: &(DataType, DataType)) -> (Expr, Expr) {
             (casts::cast(a, types::TIMESTAMP), casts::cast(b, types::TIMESTAMP))
         }
         _ => (a, b),
+    }
+}
+
+/// What a text beside a whole number is read as: a BIGINT would be 1 of '1.5'. Constants that a DOUBLE does not hold
+/// are compared with as they are.
+fn number_beside(whole: &Expr) -> DataType {
+    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+    match whole {
+        Expr::Literal(ScalarValue::Int64(Some(value)), _) if value.unsigned_abs() > EXACT => {
+            DataType::Int64
+        }
+        _ => DataType::Float64,
     }
 }
 

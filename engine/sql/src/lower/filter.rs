@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 
+use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::logical_expr::expr::{Between, InList};
+use datafusion::logical_expr::expr::{Between, InList, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator};
 use datafusion::scalar::ScalarValue;
 use serde_json::{Map, Value, json};
@@ -128,6 +129,7 @@ fn leaf(condition: &Expr, scope: &RowScope<'_>) -> Option<Value> {
         Expr::Between(between) => between_filter(between, scope),
         Expr::InList(list) => one_of(list, scope),
         Expr::Like(like) => like_filter(like, scope),
+        Expr::ScalarFunction(call) => any_of_several(call, scope),
         _ => None,
     }
 }
@@ -258,6 +260,25 @@ fn one_of(list: &InList, scope: &RowScope<'_>) -> Option<Value> {
     let values = values.collect::<Option<Vec<String>>>()?;
     let filter = json!({"type": "in", "dimension": column.name, "values": values});
     Some(if list.negated { not(filter) } else { filter })
+}
+
+/// That a row has a text, or one of some: what `plan/several` makes of comparisons.
+fn any_of_several(call: &ScalarFunction, scope: &RowScope<'_>) -> Option<Value> {
+    let [texts, wanted] = call.args.as_slice() else { return None };
+    let column = Compared::of(texts, scope).filter(|column| column.data_type == DataType::Utf8)?;
+    match (call.func.name(), constant(wanted)?) {
+        ("mv_contains", ScalarValue::Utf8(Some(text))) => {
+            column.equals(&ScalarValue::Utf8(Some(text.clone())))
+        }
+        ("mv_overlap", ScalarValue::List(list)) if list.len() == 1 => {
+            let items = list.value(0);
+            let items = items.as_string_opt::<i32>()?.iter();
+            let values = items.map(|item| item.map(str::to_owned));
+            let values = values.collect::<Option<Vec<String>>>()?;
+            Some(json!({"type": "in", "dimension": column.name, "values": values}))
+        }
+        _ => None,
+    }
 }
 
 fn like_filter(like: &Like, scope: &RowScope<'_>) -> Option<Value> {

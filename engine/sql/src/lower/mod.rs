@@ -20,7 +20,6 @@
 //! | `time`, `time_set` | the intervals in which a condition can hold |
 //! | `scan`, `timeseries`, `top_n`, `group_by` | drafts as queries |
 
-mod any_value;
 mod below;
 mod constant;
 mod draft;
@@ -112,6 +111,5 @@ pub(crate) fn lower(
     plan: &LogicalPlan,
     lowering: &Lowering<'_>,
 ) -> Result<(LogicalPlan, Vec<Reason>)> {
-    let (plan, reasons) = walk::lower(plan, lowering).map_err(sql_error)?;
-    Ok((any_value::compared(plan).map_err(sql_error)?, reasons))
+    walk::lower(plan, lowering).map_err(sql_error)
 }

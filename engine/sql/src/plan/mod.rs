@@ -6,6 +6,7 @@ mod failure;
 mod optimise;
 mod outputs;
 mod relation;
+mod several;
 mod simplify;
 mod subqueries;
 #[cfg(test)]

@@ -28,6 +28,7 @@ use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerContext, OptimizerRule};
 
+use super::several::AnyOfSeveral;
 use super::simplify::Simplify;
 use super::watched::{WatchedAnalyzer, WatchedOptimizer};
 use crate::functions::casts::{DruidCasts, ListsOfText};
@@ -38,6 +39,7 @@ static ANALYZER: LazyLock<Analyzer> = LazyLock::new(|| {
         Arc::new(ListsOfText),
         Arc::new(TypeCoercion::new()),
         Arc::new(DruidCasts),
+        Arc::new(AnyOfSeveral),
     ];
     let watched = |rule| -> Arc<dyn AnalyzerRule + Send + Sync> { Arc::new(WatchedAnalyzer(rule)) };
     Analyzer::with_rules(rules.into_iter().map(watched).collect())

@@ -201,6 +201,40 @@ async fn there_is_one_nan_and_it_is_the_last_number() {
     assert_eq!(rows(&format!("SELECT MIN(x / x), MIN(x) FROM {t}")).await, ["1.0 -inf"]);
 }
 
+/// Read as a BIGINT, '1.5' would be 1.
+#[tokio::test]
+async fn text_beside_whole_numbers_is_read_with_its_fraction() {
+    let t = "(VALUES ('1.5'), ('1'), ('0.5'), ('9007199254740993'), ('x')) AS t(s)";
+    for (condition, expected) in [
+        ("s > 0 AND s < 2", vec!["0.5", "1", "1.5"]),
+        ("s = 1", vec!["1"]),
+        ("1 < s AND s < 3", vec!["1.5"]),
+        ("s = 9007199254740993", vec!["9007199254740993"]),
+        ("s = 9007199254740992", vec![]),
+    ] {
+        let text = format!("SELECT s FROM {t} WHERE {condition} ORDER BY s");
+        assert_eq!(rows(&text).await, expected, "{condition}");
+    }
+    let joined = "SELECT COUNT(*) FROM (VALUES ('1.5'), ('1')) AS a(s) JOIN (VALUES (1)) AS b(n) ON a.s = b.n";
+    assert_eq!(rows(joined).await, ["1"]);
+}
+
+#[tokio::test]
+async fn clauses_that_would_change_the_answer_unseen_are_refused() {
+    for (text, said) in [
+        ("SELECT 1 FROM sys.segments TABLESAMPLE BERNOULLI (10)", "TABLESAMPLE is not supported"),
+        (
+            "SELECT DISTINCT ON (a) a, b FROM (VALUES (1, 2)) AS t(a, b)",
+            "DISTINCT ON is not supported",
+        ),
+        ("SHOW TABLES", "INFORMATION_SCHEMA.TABLES"),
+        ("DELETE FROM t", "henge datasource drop"),
+    ] {
+        let error = given(text, None).await.unwrap_err();
+        assert!(error.contains(said), "{text}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn keys_of_grouping_sets_may_be_cast() {
     let text = "SELECT CAST(x AS DOUBLE), COUNT(*) FROM (VALUES (1), (2), (2)) AS t(x) \

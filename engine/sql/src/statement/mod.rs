@@ -123,7 +123,19 @@ fn not_a_query(first: Option<&TokenWithSpan>) -> SqlError {
     let word = first.map_or_else(String::new, |token| token.token.to_string());
     if ["INSERT", "REPLACE"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
         return SqlError::unsupported(format!(
-            "{word} is not supported; load rows through /druid/indexer/v1/task or a supervisor"
+            "{word} is not supported; load files with henge ingest or POST /druid/indexer/v1/task, and push events to \
+             /v1/datasources/NAME/events"
+        ));
+    }
+    if ["SHOW", "DESCRIBE", "DESC"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
+        return SqlError::unsupported(format!(
+            "{word} is not supported; tables are listed by SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES, their \
+             columns by SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = '…'"
+        ));
+    }
+    if ["DROP", "DELETE", "TRUNCATE"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
+        return SqlError::unsupported(format!(
+            "{word} is not supported; henge datasource drop NAME takes away a datasource, or an interval of it"
         ));
     }
     SqlError::invalid(format!(

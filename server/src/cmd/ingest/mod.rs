@@ -94,13 +94,19 @@ pub(crate) fn run(args: &IngestArgs) -> Result<ExitCode> {
     Ok(exit_code(&outcome.progress, args.max_errors)?)
 }
 
-/// Loads a file into a datasource that is not there yet, by what it looks like; nothing is said of it.
-pub(super) fn load(client: &Client, file: &Path, datasource: &str) -> Result<()> {
+/// Loads a file, or all files of a folder, into a datasource that is not there yet, by what they look like. Gives what
+/// is to be said of events that were refused.
+pub(super) fn load(client: &Client, file: &Path, datasource: &str) -> Result<Vec<String>> {
     let sources = inputs::find(&[file.to_owned()])?;
-    let Some(sample) = first_sample(&sources.files)? else {
+    let looked = sources.files.iter().map(|source| Sample::of(source, Told::default()));
+    let samples: Vec<Sample> = looked.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    let Some((first, others)) = samples.split_first() else {
         bail!("{}: there is nothing in it", file.display());
     };
-    let Guess { spec, .. } = guess::spec(&sample, &Hints::NONE)?;
+    for other in others {
+        guess::check_alike(first, other, &Hints::NONE)?;
+    }
+    let Guess { spec, .. } = guess::spec(first, &Hints::NONE)?;
     let options = TaskOptions {
         datasource: Some(datasource),
         input_source: Some(local_files(&sources.files)?),
@@ -114,7 +120,8 @@ pub(super) fn load(client: &Client, file: &Path, datasource: &str) -> Result<()>
     if let Some(error) = error {
         bail!("{error}");
     }
-    follow::wait_until_served(client, &datasource, &before, progress.segments)
+    follow::wait_until_served(client, &datasource, &before, progress.segments)?;
+    Ok(report::refused(&progress.report))
 }
 
 /// Looks into the files, and makes a task of them.
@@ -256,15 +263,6 @@ fn local_files(sources: &[Source]) -> Result<Value> {
 fn stand_in(sources: &[Source]) -> Value {
     let names: Vec<String> = sources.iter().map(|one| one.path.display().to_string()).collect();
     json!({ "type": "local", "files": names })
-}
-
-fn first_sample(sources: &[Source]) -> Result<Option<Sample>> {
-    for source in sources {
-        if let Some(sample) = Sample::of(source, Told::default())? {
-            return Ok(Some(sample));
-        }
-    }
-    Ok(None)
 }
 
 /// Decides what happens to rows that are there, and notices files that were loaded before.

@@ -53,6 +53,16 @@ fn replaced(replaced: &ReplacedRows) -> String {
 
 /// What was not stored, and where to get it.
 fn refusals(report: &TaskReport, base_url: &str, datasource: &str) -> Vec<String> {
+    let mut lines = refused(report);
+    if !lines.is_empty() {
+        let letters = format!("/v1/datasources/{}/dead-letters", path_segment(datasource));
+        lines.push(format!("  All of them: curl '{base_url}{letters}'"));
+    }
+    lines
+}
+
+/// What was not stored, and why.
+pub(super) fn refused(report: &TaskReport) -> Vec<String> {
     let refused: u64 = report.refusals.iter().map(|entry| entry.count).sum();
     if refused == 0 {
         return Vec::new();
@@ -66,8 +76,6 @@ fn refusals(report: &TaskReport, base_url: &str, datasource: &str) -> Vec<String
         let (count, place) = (grouped(entry.count), &entry.place);
         lines.push(format!("  {column}: {count}; first in {place}: {}", entry.example));
     }
-    let letters = format!("/v1/datasources/{}/dead-letters", path_segment(datasource));
-    lines.push(format!("  All of them: curl '{base_url}{letters}'"));
     lines
 }
 

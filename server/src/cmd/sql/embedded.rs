@@ -17,6 +17,8 @@ use crate::cmd::output::UsageError;
 pub(super) struct Embedded {
     runtime: Runtime,
     running: Option<Running>,
+    /// What is to be said of lines of files that are no rows.
+    refused: Vec<String>,
     /// Goes away with it.
     _folder: Option<TempDir>,
 }
@@ -41,11 +43,12 @@ impl Embedded {
         let folder = tempfile::Builder::new().prefix("henge-sql-").tempdir();
         let folder = folder.context("make a temporary folder")?;
         let path = folder.path().to_owned();
-        let server = Self::start(&path, Some(folder))?;
+        let mut server = Self::start(&path, Some(folder))?;
         let client = server.client()?;
         for NamedFile { table, file } in files {
-            ingest::load(&client, file, table)
+            let refused = ingest::load(&client, file, table)
                 .with_context(|| format!("load {}", file.display()))?;
+            server.refused.extend(refused);
         }
         Ok(server)
     }
@@ -60,7 +63,12 @@ impl Embedded {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.context("start the runtime")?;
         let running = runtime.block_on(henge_server::start(&config, None))?;
-        Ok(Self { runtime, running: Some(running), _folder: folder })
+        Ok(Self { runtime, running: Some(running), refused: Vec::new(), _folder: folder })
+    }
+
+    /// What is to be said of lines of files that are no rows: they are missing in every answer.
+    pub(super) fn refused(&self) -> &[String] {
+        &self.refused
     }
 
     /// A client of it.

@@ -90,6 +90,10 @@ pub(crate) fn run(args: &SqlArgs) -> Result<ExitCode> {
         Some(embedded) => embedded.client()?,
         None => args.at.cluster()?.client().clone(),
     };
+    let refused = embedded.as_ref().map(Embedded::refused).unwrap_or_default();
+    for line in refused {
+        eprintln!("{line}");
+    }
     let mut session = Session {
         interrupts: Interrupts::listen(client.clone())?,
         client,
@@ -110,6 +114,8 @@ pub(crate) fn run(args: &SqlArgs) -> Result<ExitCode> {
         }
     };
     Ok(match ended {
+        // As of `henge ingest`: what follows is to know that the answer is not of all lines.
+        Ended::Done if !refused.is_empty() => ExitCode::FAILURE,
         Ended::Done => ExitCode::SUCCESS,
         Ended::Interrupted => ExitCode::from(INTERRUPTED),
     })

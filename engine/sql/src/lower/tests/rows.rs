@@ -117,3 +117,24 @@ fn lists_beside_lists_stay_lists() {
         "what OR puts together is one list"
     );
 }
+
+/// A row may have several texts: that one is `a` says nothing of the others.
+#[test]
+fn conditions_on_several_texts_do_not_contradict_each_other() {
+    let equals = |text: &str| json!({"type": "equals", "column": "tags", "matchValueType": "STRING", "matchValue": text});
+    assert_eq!(
+        filter_of("tags = 'a' AND tags = 'b'"),
+        json!({"type": "and", "fields": [equals("a"), equals("b")]}),
+    );
+    assert_eq!(
+        filter_of("tags = 'a' AND tags <> 'b'"),
+        json!({"type": "and", "fields": [equals("a"), {"type": "not", "field": equals("b")}]}),
+    );
+    assert_eq!(
+        filter_of("tags IN ('a', 'b', 'c', 'd') AND added = 1"),
+        json!({"type": "and", "fields": [
+            {"type": "in", "dimension": "tags", "values": ["a", "b", "c", "d"]},
+            {"type": "equals", "column": "added", "matchValueType": "LONG", "matchValue": 1},
+        ]}),
+    );
+}
