@@ -201,7 +201,7 @@ fn comparable(a: Expr, b: Expr, types: &(DataType, DataType)) -> (Expr, Expr) {
 fn number_beside(whole: &Expr) -> DataType {
     const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
     match whole {
-        Expr::Literal(ScalarValue::Int64(Some(value)), _) if value.unsigned_abs() > EXACT => {
+        Expr::Literal(ScalarValue::Int64(Some(value)), _) if value.unsigned_abs() >= EXACT => {
             DataType::Int64
         }
         _ => DataType::Float64,
