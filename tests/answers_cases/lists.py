@@ -54,7 +54,7 @@ CASES = [
      ]] + [{'query': {'queryType': 'groupBy', 'granularity': 'all', 'dimensions': ['v'], 'filter': {'type': 'in', 'dimension': 'id', 'values': ['3', '4']},
                       'virtualColumns': [{'type': 'expression', 'name': 'v', 'expression': "concat(array_to_string(array('a','b'),'-'),tags)", 'outputType': 'STRING'}],
                       'aggregations': [{'type': 'count', 'name': 'n'}]}, 'expect': [{'v': 'a-bx', 'n': 2}, {'v': 'a-by', 'n': 1}]}]},
-    {'id': 'A-24', 'title': 'SQL compares lists as native queries do, wherever it does', 'schema': TAGS, 'rows': ROWS,
+    {'id': 'A-24', 'title': 'SQL compares lists as native queries do, wherever it does', 'schema': TAGS, 'rows': ROWS, 'lives': ('stored',),
      'asks': [{'sql': beyond(condition), 'expect': [[id] for id in ids]} for condition, ids in BEYOND]
      + [{'sql': "SELECT COUNT(*) FILTER (WHERE x.tags = 'y') FROM T x JOIN T y ON x.id = y.id", 'expect': [[1]]}]},
 ]

@@ -10,6 +10,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     call("mv_ordinal", &[Text, Long], Returns::Text, "array_ordinal"),
     call("mv_contains", &[Text, Any], Returns::Boolean, "mv_contains"),
     call("mv_overlap", &[Text, Any], Returns::Boolean, "mv_overlap"),
+    // Of conditions: unknown where no value meets them and one is null, as in filters.
+    written("any_equals", &[Text, Text], Returns::Boolean, |a| Ok(met("mv_contains", a.texts))),
+    written("any_in", &[Text, Any], Returns::Boolean, |a| Ok(met("mv_overlap", a.texts))),
     call("mv_offset_of", &[Text, Text], Returns::Long, "array_offset_of"),
     call("mv_ordinal_of", &[Text, Text], Returns::Long, "array_ordinal_of"),
     call("mv_prepend", &[Text, Text], Returns::MultiValue, "array_prepend"),
@@ -32,6 +35,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(kept(&format!("(strpos(__value,{}) == 0)", a.texts[1]), &a.texts[0]))
     }),
 ];
+
+fn met(function: &str, texts: &[String]) -> String {
+    let (values, wanted) = (&texts[0], &texts[1]);
+    format!("case_searched({function}({values},{wanted}),1,mv_contains({values},null),null,0)")
+}
 
 /// The values that pass a test; null when none does.
 fn kept(test: &str, values: &str) -> String {

@@ -267,10 +267,10 @@ fn any_of_several(call: &ScalarFunction, scope: &RowScope<'_>) -> Option<Value> 
     let [texts, wanted] = call.args.as_slice() else { return None };
     let column = Compared::of(texts, scope).filter(|column| column.data_type == DataType::Utf8)?;
     match (call.func.name(), constant(wanted)?) {
-        ("mv_contains", ScalarValue::Utf8(Some(text))) => {
+        ("any_equals", ScalarValue::Utf8(Some(text))) => {
             column.equals(&ScalarValue::Utf8(Some(text.clone())))
         }
-        ("mv_overlap", ScalarValue::List(list)) if list.len() == 1 => {
+        ("any_in", ScalarValue::List(list)) if list.len() == 1 => {
             let items = list.value(0);
             let items = items.as_string_opt::<i32>()?.iter();
             let values = items.map(|item| item.map(str::to_owned));

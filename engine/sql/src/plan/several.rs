@@ -98,14 +98,14 @@ fn met(condition: Expr, schema: &DFSchema) -> Result<Expr> {
             if several(&left) && is_text(&right) || several(&right) && is_text(&left) =>
         {
             let (texts, text) = if several(&left) { (left, right) } else { (right, left) };
-            let contains = invoke("mv_contains", vec![*texts, *text])?;
-            if op == Operator::Eq { contains } else { not(contains) }
+            let equals = invoke("any_equals", vec![*texts, *text])?;
+            if op == Operator::Eq { equals } else { not(equals) }
         }
         Expr::InList(InList { expr, list, negated })
             if several(&expr) && list.iter().all(is_text) =>
         {
-            let overlap = invoke("mv_overlap", vec![*expr, invoke("array", list)?])?;
-            if negated { not(overlap) } else { overlap }
+            let is_in = invoke("any_in", vec![*expr, invoke("array", list)?])?;
+            if negated { not(is_in) } else { is_in }
         }
         other => other,
     })

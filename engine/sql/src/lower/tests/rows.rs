@@ -133,8 +133,8 @@ fn conditions_on_several_texts_do_not_contradict_each_other() {
     assert_eq!(
         filter_of("tags IN ('a', 'b', 'c', 'd') AND added = 1"),
         json!({"type": "and", "fields": [
-            {"type": "in", "dimension": "tags", "values": ["a", "b", "c", "d"]},
             {"type": "equals", "column": "added", "matchValueType": "LONG", "matchValue": 1},
+            {"type": "in", "dimension": "tags", "values": ["a", "b", "c", "d"]},
         ]}),
     );
 }
