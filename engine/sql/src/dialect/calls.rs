@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::{Surroundings, tree};
+use crate::functions;
 
 /// Gives a call its name in lower case and arguments that are all expressions.
 pub(super) fn prepare(function: &mut Function, around: &Surroundings) {
@@ -16,7 +17,8 @@ pub(super) fn prepare(function: &mut Function, around: &Surroundings) {
     let name = match name.as_str() {
         _ if approximate => "approx_count_distinct".to_owned(),
         "earliest" | "latest" if by_time(function) => format!("{name}_by"),
-        _ => name,
+        // What is called by another name the planner calls by both, with all that is in it, at each level anew.
+        _ => functions::scalar(&name).map_or(name, |function| function.name().to_owned()),
     };
     let mut ident = Ident::new(name.as_str());
     ident.span = span.unwrap_or(ident.span);
@@ -60,13 +62,13 @@ fn is_distinct_of_one(function: &Function) -> bool {
     }
 }
 
-/// `TRIM([BOTH|LEADING|TRAILING] [c FROM] x)` as `btrim`, `ltrim` or `rtrim(x[, c])`.
+/// `TRIM([BOTH|LEADING|TRAILING] [c FROM] x)` as `trim`, `ltrim` or `rtrim(x[, c])`.
 pub(super) fn trim(expr: &mut Expr) -> Option<Expr> {
     let Expr::Trim { trim_where, trim_what, expr, trim_characters } = expr else { return None };
     let name = match trim_where {
         Some(TrimWhereField::Leading) => "ltrim",
         Some(TrimWhereField::Trailing) => "rtrim",
-        Some(TrimWhereField::Both) | None => "btrim",
+        Some(TrimWhereField::Both) | None => "trim",
     };
     let mut args = vec![tree::take(expr)];
     args.extend(trim_what.take().map(|what| *what));

@@ -262,6 +262,8 @@ async fn h_79_nested_calls_are_planned() {
         ("CASE WHEN s = ", "'a'", " THEN 'b' ELSE s END"),
         ("POSITION(", "s", " IN s)"),
         ("GREATEST(", "s", ", 'x')"),
+        ("TRIM(", "s", ")"),
+        ("IFNULL(", "s", ", 'x')"),
     ] {
         let given = given(&nested(before, inner, after), None).await;
         assert!(given.is_ok(), "{before}: {given:?}");
