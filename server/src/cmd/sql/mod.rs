@@ -14,7 +14,7 @@ mod setting;
 mod shell;
 mod split;
 
-use std::io::{IsTerminal, Read, stdin};
+use std::io::{IsTerminal, Read, Write, stderr, stdin};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -92,7 +92,7 @@ pub(crate) fn run(args: &SqlArgs) -> Result<ExitCode> {
     };
     let refused = embedded.as_ref().map(Embedded::refused).unwrap_or_default();
     for line in refused {
-        eprintln!("{line}");
+        writeln!(stderr().lock(), "{line}")?;
     }
     let mut session = Session {
         interrupts: Interrupts::listen(client.clone())?,
