@@ -56,9 +56,7 @@ pub struct RowParser {
     pub(crate) became_text: Vec<BecameText>,
     /// What a survey has seen, by dimension.
     pub(crate) kinds: Vec<ColumnKinds>,
-    /// The times that a survey has seen.
     pub(crate) times: TimesSeen,
-    /// Batches that were begun.
     pub(crate) pieces: u64,
     /// Only the types of discovered columns are wanted.
     pub(crate) surveys: bool,
@@ -140,14 +138,12 @@ impl RowParser {
         self.limits.now_ms = now_ms;
     }
 
-    /// Parses a body: JSON objects one after the other, lists of objects, or both. A broken event
-    /// is reported to the sink and never stops the rest. When a value widens the type of a
-    /// discovered column, the sink is told to forget what it got ([`RowSink::restart`]) and all
-    /// rows come again: a batch has one type a column.
+    /// Parses a body: JSON objects one after the other, lists of objects, or both. A broken event is reported to the
+    /// sink and never stops the rest. When a value widens the type of a discovered column, the sink is told to forget
+    /// what it got ([`RowSink::restart`]) and all rows come again: a batch has one type a column.
     ///
     /// # Errors
-    /// When the body holds no event, does not begin like JSON, is over two gigabytes, or the sink
-    /// stops.
+    /// When the body holds no event, does not begin like JSON, is over two gigabytes, or the sink stops.
     pub fn parse_batch(
         &mut self,
         body: &[u8],
@@ -180,8 +176,7 @@ impl RowParser {
         Ok(self.counts)
     }
 
-    /// Lets expressions begin with all they may take, so that a body that is replayed gives the same
-    /// rows.
+    /// Lets expressions begin with all they may take, so that a body that is replayed gives the same rows.
     pub(crate) fn start_batch(&mut self) {
         self.pieces += 1;
         self.transforms.start_batch();
@@ -235,8 +230,7 @@ impl RowParser {
         Ok(())
     }
 
-    /// Reads the event that begins at a place and ends before a limit, with the fields that are made of what is
-    /// within it, into the buffer; gives its end.
+    /// Reads the event between a place and a limit, with fields made of what is within it; gives its end.
     pub(crate) fn read_json(&mut self, text: &str, start: usize, limit: usize) -> Scan<usize> {
         let mut scanner = Scanner::new(text, start, limit);
         let discover = self.layout.discovers;
@@ -456,8 +450,7 @@ fn recycle_parts(mut parts: Vec<Option<&str>>) -> Vec<Option<&'static str>> {
     parts.into_iter().map(|_| None).collect()
 }
 
-/// The body as text. Every byte that is not UTF-8 becomes a control character, which no valid event
-/// contains: the events around it stay what they are.
+/// The body as text. Bytes that are not UTF-8 become a control character, which no valid event contains.
 fn mask_invalid_utf8(body: &[u8]) -> Cow<'_, str> {
     let mut error = match std::str::from_utf8(body) {
         Ok(text) => return Cow::Borrowed(text),

@@ -1,3 +1,5 @@
+//! Text in other encodings becomes UTF-8 however it is cut into pieces, and bytes that are no text stay none.
+
 use std::io::{Read, Result};
 
 use henge_query::ingest::TextEncoding;
